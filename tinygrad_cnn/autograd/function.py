@@ -1,0 +1,159 @@
+"""Gates of the user's own: `Function`, with a forward and a backward and any number of outputs.
+
+A gate with several outputs is one tuple node, whose gradient is a list with a place per output, and
+one `Pick` node per output, which puts its gradient into that place.
+"""
+
+import types
+import weakref
+
+from .. import kernels
+from ..graph import STAMPS, STATE, check_stamps
+from ..tensor import FREED, Tensor, TensorNode, lift, node_of, wrap
+from .grad import enable_grad, listed, no_grad
+
+PICK = types.SimpleNamespace(name="pick", keeps=False, many=False)
+
+
+class Context:
+    """What a Function's forward leaves for its backward: `save_for_backward`, and any attribute."""
+
+    def __init__(self) -> None:
+        self.to_save = ()
+        self.needs_input_grad = ()
+        self.saved_tensors = ()
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keep these for `saved_tensors` in backward."""
+        self.to_save = tensors
+
+    def settle(self, inputs: tuple, outputs: list) -> None:
+        """Put arrays in the place of kept Tensors, with where each came from.
+
+        The place is i for input i, -1 - j for output j, None for neither. A node that held Tensors
+        of its own outputs would never be freed.
+        """
+        places = [(t, i) for i, t in enumerate(inputs) if isinstance(t, Tensor)]
+        places += [(t, -1 - j) for j, t in enumerate(outputs)]
+        self.kept = [
+            (None, None) if t is None else (t.raw, next((i for a, i in places if a is t), None))
+            for t in self.to_save
+        ]
+        self.to_save = ()
+
+
+class Function:
+    """A gate of the user's own.
+
+    Subclasses have two static methods: `forward(ctx, *args)` returns one Tensor or a tuple;
+    `backward(ctx, *grads)` takes a gradient per output and returns one (or None) per argument.
+    Call it by `apply`. If backward is written with gates, it can be differentiated again.
+    """
+
+    @staticmethod
+    def forward(ctx: Context, *args: object) -> Tensor | tuple:
+        """The outputs."""
+        raise NotImplementedError("a Function needs a static method forward(ctx, *args)")
+
+    @staticmethod
+    def backward(ctx: Context, *grads: Tensor) -> Tensor | tuple | None:
+        """The gradients of the arguments."""
+        raise NotImplementedError("a Function needs a static method backward(ctx, *grads)")
+
+    @classmethod
+    def apply(cls, *args: object) -> Tensor | tuple:
+        """The outputs of forward, recorded if an argument is on the graph."""
+        ctx = Context()
+        with no_grad():
+            made = cls.forward(ctx, *args)
+        outputs = listed(made)
+        for t in outputs:
+            if not isinstance(t, Tensor):
+                raise TypeError(
+                    f"{cls.__name__}.forward must return Tensors, got {type(t).__name__}"
+                )
+        ctx.settle(args, outputs)
+        parents = tuple([a.node if isinstance(a, Tensor) else None for a in args])
+        results = [wrap(t.raw, None) for t in outputs]
+        if STATE.recording and any(p is not None for p in parents):
+            record(cls, ctx, parents, results)
+        return tuple(results) if isinstance(made, (tuple, list)) else results[0]
+
+
+def record(cls: type, ctx: Context, parents: tuple, results: list[Tensor]) -> None:
+    """Put the results on the graph."""
+    gate = types.SimpleNamespace(
+        name=cls.__name__, keeps=True, many=False, backward=cls.backward, arity=len(parents)
+    )
+    whole = node_of(TupleNode, gate, parents, (ctx,), results[0].raw)
+    whole.kinds = [(t.shape, t.dtype, type(t.raw)) for t in results]
+    whole.picks = []
+    for i, t in enumerate(results):
+        if t.dtype.kind == "f":
+            t.node = node_of(Pick, PICK, (whole,), (), t.raw)
+            t.node.place = i
+        whole.picks.append(None if t.node is None else weakref.ref(t.node))
+
+
+class Pick(TensorNode):
+    """One output of a tuple node."""
+
+    __slots__ = ("place",)
+
+    def send(self, create_graph: bool, retain_graph: bool, reach: set | None) -> None:
+        """Put the gradient into this output's place."""
+        (whole,) = self.parents
+        if whole.grad is None:
+            whole.grad = [None] * len(whole.kinds)
+        whole.grad[self.place] = self.grad
+        self.grad = None
+
+
+class TupleNode(TensorNode):
+    """A node of several outputs."""
+
+    __slots__ = ("kinds", "picks")
+
+    def send(self, create_graph: bool, retain_graph: bool, reach: set | None) -> None:
+        """Run the user's backward and hand the results on."""
+        saved = self.saved
+        if saved.__class__ is not tuple:
+            saved = saved.restore(self)
+        (ctx,) = saved
+        if STAMPS:
+            check_stamps(self, [raw for raw, _ in ctx.kept])
+        needs = [None if reach is not None and p not in reach else p for p in self.parents]
+        ctx.needs_input_grad = tuple(p is not None for p in needs)
+        ctx.saved_tensors = self.standing_tensors(ctx, create_graph)
+        grads = [self.gradient(i) for i in range(len(self.kinds))]
+        with enable_grad() if create_graph else no_grad():
+            back = listed(self.gate.backward(ctx, *grads))
+        ctx.saved_tensors = ()
+        if len(back) != len(needs):
+            raise RuntimeError(
+                f"{self.gate.name}.backward returned {len(back)} gradients for {len(needs)} inputs"
+            )
+        for parent, g in zip(needs, back, strict=True):
+            if g is not None and parent is not None:
+                g = self.fit(g if create_graph else g.raw, parent)
+                parent.grad = g if parent.grad is None else parent.grad + g
+        self.grad = None
+        if not retain_graph:
+            self.saved = FREED
+
+    def standing_tensors(self, ctx: Context, create_graph: bool) -> tuple[Tensor | None, ...]:
+        """What the user saved; on the graph if gradients are to be differentiated again."""
+        nodes = dict(enumerate(self.parents))
+        nodes |= {-1 - j: ref() for j, ref in enumerate(self.picks) if ref is not None}
+        return tuple(
+            None if raw is None else wrap(raw, nodes.get(place) if create_graph else None)
+            for raw, place in ctx.kept
+        )
+
+    def gradient(self, place: int) -> Tensor:
+        """What arrived for one output, zeros if nothing did."""
+        g = self.grad[place]
+        if g is not None:
+            return lift(g)
+        shape, dtype, kind = self.kinds[place]
+        return wrap(kernels.backend(kind).xp.zeros(shape, dtype), None)

@@ -1,0 +1,159 @@
+"""From rules to recording functions.
+
+A gate is written as a plain function of numbers, its body, under a decorator that holds its rules:
+
+    @gate(x=lambda g, y: g * y, y=lambda g, x: g * x)
+    def mul(x, y):
+        return x * y
+
+There is one rule per input: a pure function of the gradient `g` that comes in from above, returning
+what goes on to that input. The names of a rule's parameters say what the node must keep: `z` (the
+output), any input, any keyword-only setting, `x_shape` (the shape of x, not its numbers), `aux` (a
+second result of the body), `needs` (which inputs want a gradient). `all=` is a joint rule for gates
+whose gradients share work; it returns one gradient per input.
+
+What the decorator makes computes on numbers and arrays, and on Values and Tensors also records. The
+three kinds of such functions:
+
+    gate       a primitive: computes, then adds one node to the graph
+    composite  a derived function: off the graph one kernel, on the graph its body is traced
+    flat       a locally constant function (a comparison): never on the graph
+
+Rules are written with gates themselves. In a first-order backward pass they run on raw floats or
+arrays; to be differentiated again they run on Values or Tensors, and so record. There is no second
+set of formulas. Since on Python floats `/` and `**` raise where IEEE arithmetic gives inf or nan,
+rules call `div` and `pow` instead.
+"""
+
+import inspect
+from collections.abc import Callable
+
+from . import kernels
+from .recorder import binary, leave, nary, refuse, unary
+
+
+def same(g):
+    """The rule that hands the incoming gradient on."""
+    return g
+
+
+class Gate:
+    """The record of one gate: its name, body, kernels by raw type, rules, and what it keeps.
+
+    kind: "gate", "composite" or "flat". inputs: the body's positional parameters; settings: its
+    keyword-only ones with their defaults. pull(g, needs, z, *inputs, *settings, *shapes, aux): the gradients of all inputs
+    that `needs` asks for. spread: the same for all inputs, without asking. plain: one or two inputs
+    and no settings, so that scalar mode may call `spread` straight away.
+    """
+
+    def __init__(self, body: Callable, rules: dict, kind: str, floats: bool, many: bool) -> None:
+        parameters = inspect.signature(body).parameters.values()
+        self.name = body.__name__
+        self.body = body
+        self.kind = kind
+        self.floats = floats
+        self.many = many
+        self.kernels = {}
+        self.rules = rules
+        self.inputs = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        self.settings = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        self.arity = len(self.inputs)
+        self.wants = {n: list(inspect.signature(r).parameters) for n, r in rules.items()}
+        used = {word for words in self.wants.values() for word in words}
+        self.shapes = [n for n in self.inputs if f"{n}_shape" in used]
+        self.aux = "aux" in used
+        self.words = ["z", *self.inputs, *self.settings, *(f"{n}_shape" for n in self.shapes)]
+        self.words.append("aux")
+        unknown = (used - {"g", "needs", *self.words}) | (rules.keys() - {*self.inputs, "all"})
+        if unknown:
+            raise TypeError(
+                f"gate {self.name}: no rule can name {sorted(unknown)}; there are g, needs, "
+                f"{', '.join(self.words)}"
+            )
+        self.keeps = bool(used & {"z", "aux", *self.inputs})
+        wide = self.settings or self.shapes or many or "all" in rules
+        self.plain = self.arity <= 2 and not wide
+        self.ruled = [n in rules or "all" in rules or not rules for n in self.inputs]
+        self.masks = {}
+        self.pull, self.spread = self.compiled()
+        kernels.GATES.append(self)
+
+    def kernel(self, kind: type) -> Callable:
+        """What computes this gate on numbers of type `kind`; remembered."""
+        found = self.kernels[kind] = kernels.find(kind, self.name, self.body)
+        return found
+
+    def mask(self, wanting: tuple[bool, ...]) -> tuple[bool, ...]:
+        """Which of the output and the inputs to keep when these inputs want a gradient."""
+        found = self.masks.get(wanting)
+        if found is None:
+            rules = [n for n, w in zip(self.inputs, wanting, strict=True) if w and n in self.rules]
+            if "all" in self.rules:
+                rules = ["all"]
+            used = {word for n in rules for word in self.wants[n]}
+            found = self.masks[wanting] = tuple([n in used for n in ("z", *self.inputs)])
+        return found
+
+    def compiled(self) -> tuple[Callable | None, Callable | None]:
+        """`pull` and `spread`: the rules of all inputs in one expression each.
+
+        The only generated code of the library; a closure per rule costs a fifth of backward.
+        """
+        if not self.rules:
+            return None, None
+        space = {f"rule_{n}": rule for n, rule in self.rules.items()}
+        names = ", ".join(self.words)
+        if "all" in self.rules:
+            return eval(
+                f"lambda g, needs, {names}=None: rule_all({', '.join(self.wants['all'])})", space
+            ), None
+        calls = []
+        for n in self.inputs:
+            rule = self.rules.get(n)
+            call = "None" if rule is None else f"rule_{n}({', '.join(self.wants[n])})"
+            calls.append("g" if rule is same else call)
+        asked = [f"{c} if needs[{i}] is not None else None" for i, c in enumerate(calls)]
+        return (
+            eval(f"lambda g, needs, {names}=None: ({', '.join(asked)},)", space),
+            eval(f"lambda g, {names}=None: ({', '.join(calls)},)", space),
+        )
+
+
+def gate(*, floats: bool = False, many: bool = False, **rules: Callable) -> Callable:
+    """The decorator of a primitive.
+
+    floats: integers become the default float type first (exp, div). many: the one input is a
+    sequence of any length (cat), kept and handed to the joint rule as a tuple.
+    """
+    return lambda body: build(body, rules, "gate", floats, many)
+
+
+def composite(body: Callable) -> Callable:
+    """The decorator of a derived function, whose body speaks gates only."""
+    return build(body, {}, "composite", False, False)
+
+
+def flat(body: Callable) -> Callable:
+    """The decorator of a locally constant function."""
+    return build(body, {}, "flat", False, False)
+
+
+def build(body: Callable, rules: dict, kind: str, floats: bool, many: bool) -> Callable:
+    """The recording function, with its record at `.gate` and its operator form at `.operator`.
+
+    `.full`, where the body has a second result, returns both.
+    """
+    record = Gate(body, rules, kind, floats, many)
+    wide = record.settings or record.shapes or record.aux or many
+    recorder = nary if wide else {1: unary, 2: binary}.get(record.arity, nary)
+    call = recorder(record, refuse)
+    call.operator = recorder(record, leave)
+    if record.aux:
+        call.full = nary(record, refuse, full=True)
+    for f in (call, call.operator):
+        f.__name__ = f.__qualname__ = record.name
+        f.__module__ = body.__module__
+        f.__doc__ = body.__doc__
+        f.__signature__ = inspect.signature(body)
+    call.gate = record
+    return call

@@ -1,0 +1,149 @@
+"""The convolution family: three gates, closed under differentiation, for any number of axes.
+
+`conv` is the cross-correlation that networks call convolution, `conv_dx` its gradient for the input
+(the transposed convolution) and `conv_dw` its gradient for the weights. Each one's rules are the
+other two, so gradients of any order are there. The bodies turn windows into columns (im2col) and
+multiply matrices.
+
+Shapes: x (N, C, *space), w (K, C/groups, *window), z (N, K, *out). The settings stride, padding and
+dilation hold one whole number per axis of space; padding is the same on both sides.
+"""
+
+import itertools
+import math
+
+from ..gate import gate
+from ..kernels import xp
+from .reduce import sum
+
+
+def out_size(size: int, window: int, stride: int, padding: int, dilation: int) -> int:
+    """How many windows fit: (size + 2 padding - dilation (window - 1) - 1) // stride + 1."""
+    return (size + 2 * padding - dilation * (window - 1) - 1) // stride + 1
+
+
+def padded(x, padding: tuple):
+    """x within a border of zeros around its axes of space."""
+    if not any(padding):
+        return x
+    return xp(x).pad(x, ((0, 0), (0, 0), *((p, p) for p in padding)))
+
+
+def windows(x, window: tuple, stride: tuple, dilation: tuple):
+    """Every window of x, as a view without a copy.
+
+    Shape: x (N, C, *space) -> (N, C, *out, *window).
+    """
+    space = range(2, x.ndim)
+    reach = tuple(d * (r - 1) + 1 for r, d in zip(window, dilation, strict=True))
+    view = xp(x).lib.stride_tricks.sliding_window_view(x, reach, tuple(space))
+    steps = (*(slice(None, None, s) for s in stride), *(slice(None, None, d) for d in dilation))
+    return view[(slice(None), slice(None), *steps)]
+
+
+def columns(x, window: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int):
+    """The windows of x as the columns of one matrix per sample and group.
+
+    Shape: x (N, C, *space) -> (N, groups, C/groups * prod(window), prod(out)).
+    """
+    view = windows(padded(x, padding), window, stride, dilation)
+    n, c, *rest = view.shape
+    rank = len(window)
+    out = math.prod(rest[:rank])
+    order = (0, 1, *range(2 + rank, 2 + 2 * rank), *range(2, 2 + rank))
+    return view.transpose(order).reshape(n, groups, c // groups * math.prod(window), out)
+
+
+def rows(u, groups: int):
+    """Channels by group, positions in one axis.
+
+    Shape: u (N, K, *out) -> (N, groups, K/groups, prod(out)).
+    """
+    return u.reshape(u.shape[0], groups, u.shape[1] // groups, math.prod(u.shape[2:]))
+
+
+def bias_dx(g):
+    """The gradient for a bias per channel."""
+    return sum(g, (0, *range(2, g.ndim)))
+
+
+@gate(
+    x=lambda g, w, x_shape, stride, padding, dilation, groups: conv_dx(
+        g, w, x_shape[2:], stride, padding, dilation, groups
+    ),
+    w=lambda g, x, w_shape, stride, padding, dilation, groups: conv_dw(
+        g, x, w_shape[2:], stride, padding, dilation, groups
+    ),
+    b=lambda g: bias_dx(g),
+)
+def conv(x, w, b, *, stride, padding, dilation, groups):
+    """The cross-correlation of x with w, plus b where it is not None.
+
+    Shape: x (N, C, *space), w (K, C/groups, *window), b (K,) -> (N, K, *out).
+
+    Rule: dx = conv_dx(g, w), dw = conv_dw(g, x), db = Σ g over samples and positions.
+    """
+    cols = columns(x, w.shape[2:], stride, padding, dilation, groups)
+    z = xp(x).matmul(w.reshape(groups, w.shape[0] // groups, -1), cols)
+    settings = zip(x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True)
+    z = z.reshape(x.shape[0], w.shape[0], *(out_size(*s) for s in settings))
+    return z if b is None else z + b.reshape(-1, *[1] * len(stride))
+
+
+@gate(
+    u=lambda g, w, stride, padding, dilation, groups: conv(
+        g, w, None, stride, padding, dilation, groups
+    ),
+    w=lambda g, u, w_shape, stride, padding, dilation, groups: conv_dw(
+        u, g, w_shape[2:], stride, padding, dilation, groups
+    ),
+)
+def conv_dx(u, w, *, space, stride, padding, dilation, groups):
+    """The gradient of conv for its input, also called transposed convolution.
+
+    Shape: u (N, K, *out), w (K, C/groups, *window) -> (N, C, *space).
+
+    Rule: du = conv(g, w), dw = conv_dw(u, g).
+    """
+    n, k, *out = u.shape
+    window = w.shape[2:]
+    c = w.shape[1] * groups
+    flat = w.reshape(groups, k // groups, -1).swapaxes(-1, -2)
+    cols = xp(u).matmul(flat, rows(u, groups)).reshape(n, c, *window, *out)
+    z = xp(u).zeros((n, c, *(s + 2 * p for s, p in zip(space, padding, strict=True))), cols.dtype)
+    for place in itertools.product(*map(range, window)):
+        z[(slice(None), slice(None), *steps(place, out, stride, dilation))] += cols[
+            (slice(None), slice(None), *place)
+        ]
+    return z[(slice(None), slice(None), *inner(space, padding))]
+
+
+def inner(space: tuple, padding: tuple) -> list[slice]:
+    """Where in a padded input the input lies."""
+    return [slice(p, p + s) for s, p in zip(space, padding, strict=True)]
+
+
+def steps(place: tuple, out: list, stride: tuple, dilation: tuple) -> list[slice]:
+    """Where in the padded input the element `place` of every window lies."""
+    starts = [r * d for r, d in zip(place, dilation, strict=True)]
+    return [slice(a, a + (q - 1) * s + 1, s) for a, q, s in zip(starts, out, stride, strict=True)]
+
+
+@gate(
+    u=lambda g, x, stride, padding, dilation, groups: conv(
+        x, g, None, stride, padding, dilation, groups
+    ),
+    x=lambda g, u, x_shape, stride, padding, dilation, groups: conv_dx(
+        u, g, x_shape[2:], stride, padding, dilation, groups
+    ),
+)
+def conv_dw(u, x, *, window, stride, padding, dilation, groups):
+    """The gradient of conv for its weights.
+
+    Shape: u (N, K, *out), x (N, C, *space) -> (K, C/groups, *window).
+
+    Rule: du = conv(x, g), dx = conv_dx(u, g).
+    """
+    cols = columns(x, window, stride, padding, dilation, groups)
+    z = xp(u).einsum("ngkp,ngcp->gkc", rows(u, groups), cols, optimize=True)
+    return z.reshape(u.shape[1], x.shape[1] // groups, *window)

@@ -1,0 +1,404 @@
+"""Recorders: what a gate does when it is called.
+
+Given numbers or arrays a recorder only computes; given Values or Tensors it also adds a node to the
+graph. There is one for each number of inputs: `unary` and `binary` are spelled out, since every
+microsecond of an elementwise gate is theirs, `nary` does the rest. Operands of unequal dtype go
+through PyTorch's promotion first; what was cast is what is saved, and the walk casts the gradient
+back.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from . import kernels
+from .graph import QUIET, STATE, WATCHERS, tick
+from .kernels import DEFAULT, np, promote_types
+from .tensor import Tensor, TensorNode
+from .value import Value
+
+if TYPE_CHECKING:
+    from .gate import Gate
+
+new = object.__new__
+EMPTY = inspect.Parameter.empty
+WEAK = (float, int, bool, np.generic)  # scalars, which leave the dtype to the arrays
+
+
+def refuse(record: "Gate", *xs: object) -> None:
+    """A foreign operand of a function call is an error."""
+    raise TypeError(
+        f"{record.name}: takes Tensors, Values, arrays and numbers, got "
+        f"{' and '.join(type(x).__name__ for x in xs)}; tg.tensor(...) makes a Tensor of a list or "
+        "an array"
+    )
+
+
+def leave(record: "Gate", *xs: object) -> object:
+    """A foreign operand of an operator: Python asks the other side."""
+    return NotImplemented
+
+
+def stronger(high: np.dtype | None, low: np.dtype | None) -> np.dtype | None:
+    """PyTorch's rule between ranks: the lower rank counts only if its category is higher."""
+    if high is None or low is None:
+        return high or low
+    if high.kind == "f":
+        return high
+    if high.kind == "b" or low.kind == "f":
+        return promote_types(high, low)
+    return high
+
+
+def common_dtype(raws: list) -> np.dtype:
+    """PyTorch's common dtype: arrays rank over 0-d arrays, those over Python and NumPy scalars."""
+    ranks = [None, None, None]
+    for raw in raws:
+        if hasattr(raw, "dtype") and not isinstance(raw, np.generic):
+            rank = 0 if raw.ndim else 1
+            dtype = raw.dtype
+        else:
+            rank = 2
+            number = raw.item() if isinstance(raw, np.generic) else raw
+            dtype = DEFAULT if type(number) is float else np.dtype(type(number))
+        ranks[rank] = dtype if ranks[rank] is None else promote_types(ranks[rank], dtype)
+    return stronger(ranks[0], stronger(ranks[1], ranks[2]))
+
+
+def promoted(floats: bool, *raws: object) -> list:
+    """raws in their common dtype; scalars stay Python scalars, which never widen an array."""
+    dtype = common_dtype(raws)
+    if floats and dtype.kind != "f":
+        dtype = DEFAULT
+    out = []
+    for raw in raws:
+        if isinstance(raw, np.generic):
+            raw = raw.item()
+        elif hasattr(raw, "dtype") and raw.dtype != dtype:
+            raw = raw.astype(dtype)
+        out.append(raw)
+    return out
+
+
+def record_value(record: "Gate", foreign: Callable, xs: tuple, settings: dict) -> Value | object:
+    """A gate of any shape on Values: compute, and keep the parents if recording."""
+    if record.kind == "composite":
+        return record.body(*xs, **settings)
+    if record.many or not all(isinstance(x, (Value, *WEAK)) for x in xs):
+        return foreign(record, *xs)
+    parents = [x if isinstance(x, Value) else Value(x) for x in xs]
+    kernel = record.kernels.get(float) or record.kernel(float)
+    try:
+        z = kernel(*[p.data for p in parents], **settings)
+    except (AttributeError, TypeError) as error:
+        raise TypeError(f"{record.name}: has no scalar mode; it works on Tensors") from error
+    if record.kind == "flat":
+        return z
+    v = Value(z)
+    if STATE.recording:
+        v.gate = record
+        v.a = parents[0]
+        v.b = parents[1] if len(parents) > 1 else None
+        v.more = tuple(parents[2:])
+        v.rest = (*settings.values(), *[() for _ in record.shapes])
+    return v
+
+
+def binary_value(record: "Gate", foreign: Callable) -> Callable:
+    """The recorder of gates with two inputs on Values, spelled out for speed."""
+    kernel = kernels.find(float, record.name, record.body)
+    is_gate = record.kind == "gate"
+
+    def call(x, y):
+        if y.__class__ is not Value:
+            if not isinstance(y, WEAK):
+                return foreign(record, x, y)
+            y = Value(y)
+        elif x.__class__ is not Value:
+            if not isinstance(x, WEAK):
+                return foreign(record, x, y)
+            x = Value(x)
+        if not is_gate:
+            return record_value(record, foreign, (x, y), {})
+        v = new(Value)
+        v.data = kernel(x.data, y.data)
+        v.grad = 0.0
+        v.mark = None
+        v.seq = tick()
+        if not QUIET or STATE.recording:
+            v.gate = record
+            v.a = x
+            v.b = y
+        else:
+            v.gate = None
+        return v
+
+    return call
+
+
+def unary(record: "Gate", foreign: Callable) -> Callable:
+    """The recorder of gates with one input and no settings, spelled out for speed."""
+    kernels_of = record.kernels
+    body = record.body
+    floats = record.floats
+    is_gate = record.kind == "gate"
+    is_composite = record.kind == "composite"
+    keep_z, keep_x = record.mask((True,))
+
+    def call(x):
+        if isinstance(x, Tensor):
+            a = x.raw
+            node = x.node
+            if node is not None and QUIET and not STATE.recording:
+                node = None
+            if node is None:
+                if floats and a.dtype.kind != "f":
+                    a = a.astype(DEFAULT)
+            kind = type(a)
+            kernel = kernels_of.get(kind) or record.kernel(kind)
+            if is_composite and (node is not None or kernel is body):
+                return body(x)
+            z = kernel(a)
+            if z.__class__ is not kind:
+                z = kernels.backend(kind).asarray(z)
+            t = new(Tensor)
+            t.raw = z
+            if node is None or not is_gate:
+                t.node = None
+                return t
+            t.node = n = new(TensorNode)
+            n.gate = record
+            n.parents = (node,)
+            n.saved = (z if keep_z else None, a if keep_x else None)
+            n.grad = n.mark = None
+            n.shape = z.shape
+            n.dtype = z.dtype
+            n.seq = tick()
+            if WATCHERS:
+                watched(n, t, (x,))
+            return t
+        if isinstance(x, Value):
+            return record_value(record, foreign, (x,), {})
+        found = kernels_of.get(type(x))
+        if found is None:
+            kind = raw_kind(record, (x,))
+            if kind is None:
+                return foreign(record, x)
+            found = kernels_of.get(kind) or record.kernel(kind)
+        return found(x)
+
+    return call
+
+
+def binary(record: "Gate", foreign: Callable) -> Callable:
+    """The recorder of gates with two inputs and no settings, spelled out for speed."""
+    kernels_of = record.kernels
+    body = record.body
+    floats = record.floats
+    is_gate = record.kind == "gate"
+    is_composite = record.kind == "composite"
+    both, only_x, only_y = [record.mask(w) for w in ((True, True), (True, False), (False, True))]
+    on_values = binary_value(record, foreign)
+
+    def call(x, y):
+        nx = ny = None
+        if isinstance(x, Tensor):
+            a = x.raw
+            nx = x.node
+            if isinstance(y, Tensor):
+                b = y.raw
+                ny = y.node
+                if a.dtype is not b.dtype or (floats and a.dtype.kind != "f"):
+                    a, b = promoted(floats, a, b)
+                if type(a) is not type(b):
+                    return mixed(record, a, b)
+            elif type(y) is float and nx is not None:
+                b = y  # a recorded tensor is floating, and a Python float changes no dtype
+            elif isinstance(y, WEAK):
+                a, b = promoted(floats, a, y)
+            else:
+                return foreign(record, x, y)
+            kind = type(a)
+        elif isinstance(y, Tensor):
+            b = y.raw
+            ny = y.node
+            if type(x) is float and ny is not None:
+                a = x
+            elif isinstance(x, WEAK):
+                a, b = promoted(floats, x, b)
+            else:
+                return foreign(record, x, y)
+            kind = type(b)
+        elif isinstance(x, Value) or isinstance(y, Value):
+            return on_values(x, y)
+        else:
+            found = kernels_of.get(type(x)) if type(x) is type(y) else None
+            if found is None:
+                kind = raw_kind(record, (x, y))
+                if kind is None:
+                    return foreign(record, x, y)
+                found = kernels_of.get(kind) or record.kernel(kind)
+            return found(x, y)
+        traced = (nx is not None or ny is not None) and (not QUIET or STATE.recording)
+        kernel = kernels_of.get(kind) or record.kernel(kind)
+        if is_composite and (traced or kernel is body):
+            return body(x, y)
+        z = kernel(a, b)
+        if z.__class__ is not kind:
+            z = kernels.backend(kind).asarray(z)
+        t = new(Tensor)
+        t.raw = z
+        if not (traced and is_gate):
+            t.node = None
+            return t
+        t.node = n = new(TensorNode)
+        n.gate = record
+        n.parents = (nx, ny)
+        keep_z, keep_x, keep_y = only_x if ny is None else only_y if nx is None else both
+        n.saved = (z if keep_z else None, a if keep_x else None, b if keep_y else None)
+        n.grad = n.mark = None
+        n.shape = z.shape
+        n.dtype = z.dtype
+        n.seq = tick()
+        if WATCHERS:
+            watched(n, t, (x, y))
+        return t
+
+    return call
+
+
+def binder(record: "Gate") -> Callable:
+    """A function of a gate's parameters that returns its inputs and its settings.
+
+    Settings may be given by name or, where PyTorch has them so, by position.
+    """
+    parts = []
+    space = {}
+    for n, default in (*dict.fromkeys(record.inputs, EMPTY).items(), *record.settings.items()):
+        required = default is EMPTY
+        space[f"default_{n}"] = default
+        parts.append(n if required else f"{n}=default_{n}")
+    inputs = "".join(f"{n}, " for n in record.inputs)
+    settings = ", ".join(f"{n!r}: {n}" for n in record.settings)
+    bind = eval(f"lambda {', '.join(parts)}: (({inputs}), {{{settings}}})", space)
+    bind.__qualname__ = record.name  # Python's own messages about wrong arguments name the gate
+    return bind
+
+
+def nary(record: "Gate", foreign: Callable, full: bool = False) -> Callable:
+    """The recorder of everything else: settings, shapes, aux, three inputs, sequences of inputs.
+
+    With `full` the second result of the body is returned too.
+    """
+    arranged = binder(record)
+
+    def call(*args, **named):
+        xs, settings = arranged(*args, **named)
+        inputs = tuple(xs[0]) if record.many else xs
+        if any(isinstance(x, Value) for x in inputs):
+            return record_value(record, foreign, inputs, settings)
+        kind = raw_kind(record, [x.raw if isinstance(x, Tensor) else x for x in inputs])
+        if kind is None:
+            return foreign(record, *inputs)
+        kernel = record.kernels.get(kind) or record.kernel(kind)
+        if not any(isinstance(x, Tensor) for x in inputs):
+            return chosen(kernel(*xs, **settings))
+        nodes = tuple([x.node if isinstance(x, Tensor) else None for x in inputs])
+        traced = (not QUIET or STATE.recording) and any(n is not None for n in nodes)
+        if record.kind == "composite" and (traced or kernel is record.body):
+            return record.body(*xs, **settings)
+        raws = promoted_inputs(record, [x.raw if isinstance(x, Tensor) else x for x in inputs])
+        result = kernel(raws, **settings) if record.many else kernel(*raws, **settings)
+        z, aux = result if record.aux else (result, None)
+        if type(z) is tuple:
+            return tuple([e if e is None else wrapped(e, kind) for e in z])
+        t = wrapped(z, kind)
+        if traced and record.kind == "gate":
+            t.node = n = new(TensorNode)
+            n.gate = record
+            n.parents = nodes
+            n.saved = kept(record, nodes, t.raw, raws, settings, aux)
+            n.grad = n.mark = None
+            n.shape = t.raw.shape
+            n.dtype = t.raw.dtype
+            n.seq = tick()
+            if WATCHERS:
+                watched(n, t, inputs)
+        return (t, aux) if full else t
+
+    def chosen(result):
+        """Of a raw result with aux what was asked for."""
+        return result if full or not record.aux else result[0]
+
+    return call
+
+
+def kept(record: "Gate", nodes: tuple, z: object, raws: list, settings: dict, aux: object) -> tuple:
+    """What a node of a wide gate keeps, in the order of the gate's words."""
+    shapes = dict(zip(record.inputs, raws, strict=False))
+    if record.many:
+        keep_z, keep_x = record.mask((True,))
+        xs = [tuple(raws) if keep_x else None]
+        shapes = [tuple([raw.shape for raw in raws]) for _ in record.shapes]
+    else:
+        keep_z, *keep = record.mask(tuple([n is not None for n in nodes]))
+        xs = [raw if k else None for raw, k in zip(raws, keep, strict=True)]
+        shapes = [getattr(shapes[n], "shape", ()) for n in record.shapes]
+    return (z if keep_z else None, *xs, *settings.values(), *shapes, aux)
+
+
+def promoted_inputs(record: "Gate", raws: list) -> list:
+    """raws with those a gate has rules for in one dtype; the others (indices, masks) as they are."""
+    if record.kind != "gate":
+        return raws
+    ruled = record.ruled * len(raws) if record.many else record.ruled
+    places = [i for i, raw in enumerate(raws) if raw is not None and ruled[i]]
+    dtypes = {getattr(raws[i], "dtype", None) for i in places}
+    if len(dtypes) > 1 or (record.floats and not all(d and d.kind == "f" for d in dtypes)):
+        for i, raw in zip(places, promoted(record.floats, *[raws[i] for i in places]), strict=True):
+            raws[i] = raw
+    return raws
+
+
+def raw_kind(record: "Gate", raws: tuple | list) -> type | None:
+    """The raw type of the arrays among raws, else of the numbers; None if something is foreign.
+
+    Raises: RuntimeError if arrays of two backends meet.
+    """
+    number = float
+    kind = None
+    for raw in raws:
+        t = type(raw)
+        if isinstance(raw, np.generic):
+            number = np.ndarray
+        elif hasattr(raw, "dtype"):
+            if kind is not None and t is not kind:
+                mixed(record, *raws)
+            kind = t
+        elif raw is not None and t not in (float, int, bool):
+            return None
+    return number if kind is None else kind
+
+
+def mixed(record: "Gate", *raws: object) -> None:
+    """Arrays of two devices met in one gate."""
+    arrays = [raw for raw in raws if hasattr(raw, "dtype")]
+    where = [f"{kernels.backend(type(a)).device} {tuple(a.shape)}" for a in arrays]
+    raise RuntimeError(
+        f"{record.name}: all tensors must be on one device, got {' and '.join(where)}; move them "
+        "with .to(device)"
+    )
+
+
+def wrapped(z: object, kind: type) -> Tensor:
+    """A raw result as a Tensor outside the graph, in its backend's own type."""
+    t = new(Tensor)
+    t.raw = z if z.__class__ is kind else kernels.backend(kind).asarray(z)
+    t.node = None
+    return t
+
+
+def watched(node: TensorNode, tensor: Tensor, inputs: tuple) -> None:
+    """Tell those who watch of a new node."""
+    for watcher in WATCHERS:
+        watcher(node, tensor, inputs)
