@@ -32,7 +32,7 @@ from . import kernels
 from .recorder import binary, leave, nary, refuse, unary
 
 
-def same(g):
+def same(g: object) -> object:
     """The rule that hands the incoming gradient on."""
     return g
 
@@ -41,9 +41,9 @@ class Gate:
     """The record of one gate: its name, body, kernels by raw type, rules, and what it keeps.
 
     kind: "gate", "composite" or "flat". inputs: the body's positional parameters; settings: its
-    keyword-only ones with their defaults. pull(g, needs, z, *inputs, *settings, *shapes, aux): the gradients of all inputs
-    that `needs` asks for. spread: the same for all inputs, without asking. plain: one or two inputs
-    and no settings, so that scalar mode may call `spread` straight away.
+    keyword-only ones with their defaults. pull(g, needs, z, *inputs, *settings, *shapes, aux): the
+    gradients of those inputs that `needs` asks for. spread: of all inputs, without asking. plain:
+    one or two inputs and no settings, so that scalar mode may call `spread` straight away.
     """
 
     def __init__(self, body: Callable, rules: dict, kind: str, floats: bool, many: bool) -> None:

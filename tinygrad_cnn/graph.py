@@ -10,6 +10,7 @@ import operator
 import sys
 import threading
 import weakref
+from collections.abc import Iterable
 
 tick = itertools.count(1).__next__  # the clock of the graph: ages of nodes, times of writes
 by_age = operator.attrgetter("seq")
@@ -17,7 +18,7 @@ by_age = operator.attrgetter("seq")
 LOCK = threading.RLock()  # held by a walk: pending gradients lie in the nodes
 WALKS = []  # one entry per walk under way, outermost first; guarded by LOCK
 WATCHERS = []  # called with (node, tensor, inputs) for each new node of tensor mode
-HOOKS = weakref.WeakKeyDictionary()  # hooked node -> its hooks; empty in most programs
+HOOKED = weakref.WeakSet()  # the nodes that have hooks; empty in most programs
 STAMPS = {}  # id of an array that was written while shared -> (time of writing, weak reference)
 
 
@@ -42,7 +43,7 @@ class Node:
     __slots__ = ("__weakref__", "gate", "grad", "mark", "seq")
 
 
-def ancestors(roots, since=0):
+def ancestors(roots: Iterable[Node], since: int = 0) -> list[Node]:
     """Roots and all they were computed from (not older than `since`), newest first."""
     mark = object()  # a slot and a fresh object per walk: half the cost of a set
     found = []
@@ -62,7 +63,7 @@ def ancestors(roots, since=0):
     return found
 
 
-def reaching(nodes, wanted):
+def reaching(nodes: list[Node], wanted: list[Node]) -> set[Node]:
     """The nodes from which a wanted one can be reached; `nodes` come newest first."""
     reach = set(wanted)
     for node in reversed(nodes):
@@ -71,7 +72,7 @@ def reaching(nodes, wanted):
     return reach
 
 
-def hooked_early(nodes):
+def hooked_early(nodes: list[Node]) -> list[Node]:
     """`nodes` with each hooked leaf moved to directly behind its oldest consumer.
 
     A leaf is older than everything computed from it, so in a plain walk all leaf hooks would run at
@@ -80,7 +81,7 @@ def hooked_early(nodes):
     consumer = {}
     for node in nodes:
         for parent in node.parents:
-            if parent is not None and parent.gate is None and parent in HOOKS:
+            if parent is not None and parent.gate is None and parent in HOOKED:
                 consumer[parent] = node
     behind = {}
     for leaf, node in consumer.items():
@@ -93,7 +94,13 @@ def hooked_early(nodes):
     return order
 
 
-def backprop(roots, seeds, create_graph=False, retain_graph=False, wanted=None):
+def backprop(
+    roots: list[Node],
+    seeds: list,
+    create_graph: bool = False,
+    retain_graph: bool = False,
+    wanted: list[Node] | None = None,
+) -> list | None:
     """The only reverse walk: a node sends when all its gradient has arrived.
 
     Without `wanted` the leaves add what arrived to their grad. With it (a list of nodes) no grad
@@ -107,7 +114,7 @@ def backprop(roots, seeds, create_graph=False, retain_graph=False, wanted=None):
             reach = reaching(nodes, wanted)
             nodes = [node for node in nodes if node in reach]
             got = dict.fromkeys(wanted)
-        if HOOKS:
+        if HOOKED:
             nodes = hooked_early(nodes)
         # A leaf collects apart from its old grad. Inner tensor nodes are empty outside walks, so
         # only a walk inside a walk (a hook, a recomputation) need put their slots aside as well.
@@ -146,12 +153,12 @@ class Holder:
     __slots__ = ("raw",)
 
 
-def references(raw):
+def references(raw: object) -> int:
     """How many references there are to raw, some of them this call's own."""
     return sys.getrefcount(raw)
 
 
-def references_alone():
+def references_alone() -> int:
     """What `references` says, asked from one call deeper, of an array held by a single slot."""
     holder = Holder()
     holder.raw = object()
@@ -161,12 +168,12 @@ def references_alone():
 ALONE = references_alone()  # measured, since Pythons count differently
 
 
-def owner(raw):
+def owner(raw: object) -> object:
     """The array that owns raw's memory: raw itself, or what it is a view of."""
     return raw if raw.base is None else raw.base
 
 
-def stamp(raw):
+def stamp(raw: object) -> None:
     """Say that raw is about to be written in place. Free of cost unless somebody else holds it.
 
     The stamp lies with the array that owns the memory, so views, detached tensors and parameters
@@ -179,7 +186,7 @@ def stamp(raw):
     STAMPS[key] = (tick(), weakref.ref(shared, lambda _: STAMPS.pop(key, None)))
 
 
-def check_stamps(node, saved):
+def check_stamps(node: Node, saved: Iterable) -> None:
     """Raise RuntimeError if an array that node kept was written after node had kept it."""
     for kept in saved:
         for raw in kept if kept.__class__ is tuple else (kept,):

@@ -151,9 +151,8 @@ def unary(record: "Gate", foreign: Callable) -> Callable:
             node = x.node
             if node is not None and QUIET and not STATE.recording:
                 node = None
-            if node is None:
-                if floats and a.dtype.kind != "f":
-                    a = a.astype(DEFAULT)
+            if floats and a.dtype.kind != "f":
+                a = a.astype(DEFAULT)
             kind = type(a)
             kernel = kernels_of.get(kind) or record.kernel(kind)
             if is_composite and (node is not None or kernel is body):
@@ -348,7 +347,7 @@ def kept(record: "Gate", nodes: tuple, z: object, raws: list, settings: dict, au
 
 
 def promoted_inputs(record: "Gate", raws: list) -> list:
-    """raws with those a gate has rules for in one dtype; the others (indices, masks) as they are."""
+    """raws, those with a rule in one dtype; the others (indices, masks) as they are."""
     if record.kind != "gate":
         return raws
     ruled = record.ruled * len(raws) if record.many else record.ruled

@@ -13,7 +13,7 @@ import numpy as np
 from . import kernels
 from .graph import (
     ALONE,
-    HOOKS,
+    HOOKED,
     STAMPS,
     STATE,
     Node,
@@ -57,9 +57,10 @@ class TensorNode(Node):
 
     parents: one node or None per input. saved: what the rules need, in the order of the gate's
     words; or a stand-in with `restore`. shape, dtype: the tensor's, which its gradient must have.
+    hooks: unset but in a hooked node.
     """
 
-    __slots__ = ("dtype", "parents", "saved", "shape")
+    __slots__ = ("dtype", "hooks", "parents", "saved", "shape")
     blank = None
     fit = None  # (gradient, node) -> the gradient in the node's shape and dtype; given by ops
 
@@ -117,8 +118,17 @@ class TensorNode(Node):
             old.raw += arrived
 
 
-class HookedNode(TensorNode):
-    """A node with hooks or a retained gradient: same slots, so `__class__` can be assigned."""
+class Hooks:
+    """What a hooked node has beside a node: functions by key, and the gradient it retains."""
+
+    def __init__(self) -> None:
+        self.functions = {}
+        self.retain = False
+        self.grad = None
+
+
+class Hooking:
+    """What a node does that has hooks or retains its gradient."""
 
     __slots__ = ()
 
@@ -127,13 +137,12 @@ class HookedNode(TensorNode):
         if self.grad is None or self.mark is self:
             return self.grad
         self.mark = self  # the walk's mark is used up: it now says that the hooks have run
-        entry = HOOKS[self]
-        for hook in list(entry["hooks"].values()):
+        for hook in list(self.hooks.functions.values()):
             out = hook(lift(self.grad))
             if out is not None:
                 self.grad = out if isinstance(self.grad, Tensor) else out.raw
-        if entry["retain"]:
-            entry["grad"] = lift(owned(self.grad))
+        if self.hooks.retain:
+            self.hooks.grad = lift(owned(self.grad))
         return self.grad
 
     def send(self, create_graph: bool, retain_graph: bool, reach: set | None) -> None:
@@ -142,16 +151,25 @@ class HookedNode(TensorNode):
         super().send(create_graph, retain_graph, reach)
 
 
+class HookedNode(Hooking, TensorNode):
+    """A node with hooks: same slots, so that a node can become one by `__class__` assignment."""
+
+    __slots__ = ()
+
+
+TensorNode.hooked = HookedNode  # each kind of node says what it becomes
+
+
 class RemovableHandle:
     """What registering a hook returns; `remove()` takes the hook away."""
 
-    def __init__(self, hooks: dict) -> None:
-        self.hooks = hooks
+    def __init__(self, functions: dict) -> None:
+        self.functions = functions
         self.key = object()
 
     def remove(self) -> None:
         """Take the hook away; a second call does nothing."""
-        self.hooks.pop(self.key, None)
+        self.functions.pop(self.key, None)
 
 
 class Tensor:
@@ -312,7 +330,9 @@ class Tensor:
         node = self.node
         if node is None:
             return None
-        return node.grad if node.gate is None else HOOKS.get(node, {}).get("grad")
+        if node.gate is None:
+            return node.grad
+        return node.hooks.grad if node in HOOKED else None
 
     @grad.setter
     def grad(self, value: "Tensor | None") -> None:
@@ -324,26 +344,29 @@ class Tensor:
             raise RuntimeError(f"a gradient of shape {value.shape} for a tensor of {self.shape}")
         self.node.grad = value
 
-    def hooked(self) -> dict:
-        """The hook table's entry of this tensor's node."""
+    def hooked(self) -> Hooks:
+        """The hooks of this tensor's node."""
         if self.node is None:
             raise RuntimeError("a tensor that does not require grad gets no gradient to hook")
-        self.node.__class__ = HookedNode
-        return HOOKS.setdefault(self.node, {"hooks": {}, "retain": False, "grad": None})
+        if self.node not in HOOKED:
+            self.node.__class__ = self.node.hooked
+            self.node.hooks = Hooks()
+            HOOKED.add(self.node)
+        return self.node.hooks
 
     def register_hook(self, hook: Callable) -> RemovableHandle:
         """A handle of `hook(grad)`, run when all of this tensor's gradient has arrived.
 
         What the hook returns, unless None, takes the gradient's place.
         """
-        handle = RemovableHandle(self.hooked()["hooks"])
-        handle.hooks[handle.key] = hook
+        handle = RemovableHandle(self.hooked().functions)
+        handle.functions[handle.key] = hook
         return handle
 
     def retain_grad(self) -> None:
         """Keep the gradient of an interior tensor; a leaf keeps its own anyway."""
         if not self.is_leaf:
-            self.hooked()["retain"] = True
+            self.hooked().retain = True
 
     # --- in place ---
 

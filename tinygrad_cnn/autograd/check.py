@@ -11,7 +11,7 @@ from .grad import grad, listed
 
 
 def gradcheck(
-    fn: Callable, inputs: Sequence, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3
+    fn: Callable, inputs: Sequence, *, eps: float = 1e-6, atol: float = 1e-6, rtol: float = 1e-4
 ) -> bool:
     """True if the gradients of fn are its central differences, along a random cotangent.
 
@@ -81,7 +81,7 @@ def compare(
 
 
 def gradgradcheck(
-    fn: Callable, inputs: Sequence, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3
+    fn: Callable, inputs: Sequence, *, eps: float = 1e-6, atol: float = 1e-6, rtol: float = 1e-4
 ) -> bool:
     """True if the gradients of fn's gradients are their central differences.
 

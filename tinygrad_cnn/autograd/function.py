@@ -9,7 +9,7 @@ import weakref
 
 from .. import kernels
 from ..graph import STAMPS, STATE, check_stamps
-from ..tensor import FREED, Tensor, TensorNode, lift, node_of, wrap
+from ..tensor import FREED, Hooking, Tensor, TensorNode, lift, node_of, wrap
 from .grad import enable_grad, listed, no_grad
 
 PICK = types.SimpleNamespace(name="pick", keeps=False, many=False)
@@ -87,12 +87,10 @@ def record(cls: type, ctx: Context, parents: tuple, results: list[Tensor]) -> No
     )
     whole = node_of(TupleNode, gate, parents, (ctx,), results[0].raw)
     whole.kinds = [(t.shape, t.dtype, type(t.raw)) for t in results]
-    whole.picks = []
-    for i, t in enumerate(results):
+    whole.picks = {}
+    for place, t in enumerate(results):
         if t.dtype.kind == "f":
-            t.node = node_of(Pick, PICK, (whole,), (), t.raw)
-            t.node.place = i
-        whole.picks.append(None if t.node is None else weakref.ref(t.node))
+            t.node = whole.pick(place)
 
 
 class Pick(TensorNode):
@@ -107,6 +105,15 @@ class Pick(TensorNode):
             whole.grad = [None] * len(whole.kinds)
         whole.grad[self.place] = self.grad
         self.grad = None
+
+
+class HookedPick(Hooking, Pick):
+    """An output with hooks."""
+
+    __slots__ = ()
+
+
+Pick.hooked = HookedPick
 
 
 class TupleNode(TensorNode):
@@ -141,14 +148,26 @@ class TupleNode(TensorNode):
         if not retain_graph:
             self.saved = FREED
 
+    def pick(self, place: int) -> Pick:
+        """The node of one output; a new one if the user has dropped that output."""
+        ref = self.picks.get(place)
+        node = None if ref is None else ref()
+        if node is None:
+            shape, dtype, _ = self.kinds[place]
+            node = node_of(Pick, PICK, (self,), (), types.SimpleNamespace(shape=shape, dtype=dtype))
+            node.place = place
+            self.picks[place] = weakref.ref(node)  # weak, for outputs hold this node
+        return node
+
     def standing_tensors(self, ctx: Context, create_graph: bool) -> tuple[Tensor | None, ...]:
         """What the user saved; on the graph if gradients are to be differentiated again."""
-        nodes = dict(enumerate(self.parents))
-        nodes |= {-1 - j: ref() for j, ref in enumerate(self.picks) if ref is not None}
-        return tuple(
-            None if raw is None else wrap(raw, nodes.get(place) if create_graph else None)
-            for raw, place in ctx.kept
-        )
+        tensors = []
+        for raw, place in ctx.kept:
+            node = None
+            if create_graph and place is not None:
+                node = self.parents[place] if place >= 0 else self.pick(-1 - place)
+            tensors.append(None if raw is None else wrap(raw, node))
+        return tuple(tensors)
 
     def gradient(self, place: int) -> Tensor:
         """What arrived for one output, zeros if nothing did."""

@@ -3,7 +3,7 @@
 from ..graph import STATE
 from ..tensor import Tensor, TensorNode
 from ..value import Value
-from . import conv, create, loss, norm, pointwise, pool, reduce, shape
+from . import conv, create, loss, norm, pointwise, pool, reduce, shape  # noqa: F401  all gates
 from .pointwise import (
     add,
     div,
@@ -36,76 +36,21 @@ ARITHMETIC = {
 ORDER = {"lt": less, "le": less_equal, "gt": greater, "ge": greater_equal}
 IN_PLACE = {"add": add, "sub": sub, "mul": mul, "truediv": div}
 
-POINTWISE = [
-    "abs",
-    "square",
-    "reciprocal",
-    "exp",
-    "expm1",
-    "log",
-    "log2",
-    "log1p",
-    "sqrt",
-    "rsqrt",
-    "sin",
-    "cos",
-    "tan",
-    "asin",
-    "acos",
-    "atan",
-    "sinh",
-    "cosh",
-    "tanh",
-    "sigmoid",
-    "relu",
-    "maximum",
-    "minimum",
-    "clamp",
-    "sign",
-    "floor",
-    "ceil",
-    "trunc",
-    "round",
-    "isnan",
-    "isinf",
-    "isfinite",
-]
-REDUCE = [
-    "sum",
-    "mean",
-    "var",
-    "std",
-    "norm",
-    "cumsum",
-    "prod",
-    "amax",
-    "amin",
-    "argmax",
-    "argmin",
-    "max",
-    "min",
-    "any",
-    "all",
-    "logsumexp",
-    "matmul",
-    "mm",
-    "dot",
-    "outer",
-]
-SHAPE = [
-    "transpose",
-    "movedim",
-    "unsqueeze",
-    "squeeze",
-    "flatten",
-    "unflatten",
-    "view",
-    "split",
-    "chunk",
-    "unbind",
-    "gather",
-    "clone",
-]
+# Methods by the names of the functions they are.
+POINTWISE = (
+    *("abs", "square", "reciprocal", "sign", "floor", "ceil", "trunc", "round", "clamp"),
+    *("exp", "expm1", "log", "log2", "log1p", "sqrt", "rsqrt", "maximum", "minimum"),
+    *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
+    *("sigmoid", "relu", "leaky_relu", "elu", "isnan", "isinf", "isfinite"),
+)
+REDUCE = (
+    *("sum", "mean", "var", "std", "norm", "prod", "cumsum", "logsumexp", "any", "all"),
+    *("max", "min", "amax", "amin", "argmax", "argmin", "matmul", "mm", "dot", "outer"),
+)
+SHAPE = (
+    *("transpose", "movedim", "unsqueeze", "squeeze", "flatten", "unflatten", "view"),
+    *("split", "chunk", "unbind", "gather", "clone"),
+)
 
 
 def reflected(operator):

@@ -34,11 +34,14 @@ def windows(x, window: tuple, stride: tuple, dilation: tuple):
 
     Shape: x (N, C, *space) -> (N, C, *out, *window).
     """
-    space = range(2, x.ndim)
-    reach = tuple(d * (r - 1) + 1 for r, d in zip(window, dilation, strict=True))
-    view = xp(x).lib.stride_tricks.sliding_window_view(x, reach, tuple(space))
-    steps = (*(slice(None, None, s) for s in stride), *(slice(None, None, d) for d in dilation))
-    return view[(slice(None), slice(None), *steps)]
+    settings = zip(x.shape[2:], window, stride, dilation, strict=True)
+    out = [out_size(size, r, s, 0, d) for size, r, s, d in settings]
+    space = x.strides[2:]
+    over = [step * s for step, s in zip(space, stride, strict=True)]
+    within = [step * d for step, d in zip(space, dilation, strict=True)]
+    return xp(x).lib.stride_tricks.as_strided(
+        x, (*x.shape[:2], *out, *window), (*x.strides[:2], *over, *within)
+    )
 
 
 def columns(x, window: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int):

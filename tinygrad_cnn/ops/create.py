@@ -6,7 +6,7 @@
 from ..gate import gate
 from ..kernels import DEFAULT, backend, named, np
 from ..random import Generator, default_generator
-from ..tensor import Tensor, wrap
+from ..tensor import Device, Tensor, wrap
 from .shape import cast, move, varied
 
 INT = np.dtype("int64")
@@ -52,6 +52,11 @@ def from_numpy(array: np.ndarray) -> Tensor:
     return Tensor(array)
 
 
+def is_device(target) -> bool:
+    """Whether a string names a device: all others name dtypes."""
+    return isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda", "double")
+
+
 def to(x: Tensor, *where, device=None, dtype=None) -> Tensor:
     """x on another device, in another dtype, or both; x itself if nothing changes.
 
@@ -60,11 +65,7 @@ def to(x: Tensor, *where, device=None, dtype=None) -> Tensor:
     for target in where:
         if isinstance(target, Tensor):
             device, dtype = target.device, target.dtype
-        elif (
-            isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda", "double")
-        ) or (
-            hasattr(target, "index") and hasattr(target, "type") and not isinstance(target, type)
-        ):
+        elif isinstance(target, Device) or is_device(target):
             device = target
         else:
             dtype = target

@@ -209,7 +209,7 @@ def logical_or(x, y):
     return xp(x, y).logical_or(x, y)
 
 
-# --- powers of e and their inverses -----------------------------------------------------------------
+# --- powers of e and their inverses ---------------------------------------------------------------
 
 
 @gate(floats=True, x=lambda g, z: g * z)

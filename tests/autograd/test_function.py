@@ -1,0 +1,130 @@
+"""Gates of the user's own."""
+
+import gc
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn.autograd import Function, grad, gradcheck, gradgradcheck
+
+
+def leaf(*shape, low=None):
+    """A float64 leaf, uniform above `low` where that is given."""
+    raw = np.random.default_rng(0).standard_normal(shape)
+    raw = raw if low is None else np.abs(raw) + low
+    return tg.tensor(raw, requires_grad=True)
+
+
+class Polar(Function):
+    """Two outputs: r cos t, r sin t."""
+
+    @staticmethod
+    def forward(ctx, r, t):
+        x, y = r * t.cos(), r * t.sin()
+        ctx.save_for_backward(r, x, y)
+        return x, y
+
+    @staticmethod
+    def backward(ctx, gx, gy):
+        r, x, y = ctx.saved_tensors
+        gr = (gx * x + gy * y) / r if ctx.needs_input_grad[0] else None
+        return gr, gy * x - gx * y
+
+
+def test_several_outputs_to_second_order():
+    r, t = leaf(3, low=1.0), leaf(3)
+    for f in (
+        lambda *a: Polar.apply(*a)[0] * Polar.apply(*a)[1],
+        lambda *a: Polar.apply(*a)[0].exp() + Polar.apply(*a)[1],
+        lambda *a: Polar.apply(*a)[1],
+        Polar.apply,
+    ):
+        assert gradcheck(f, [r, t])
+        assert gradgradcheck(f, [r, t])
+
+
+def test_needs_input_grad_says_what_is_wanted():
+    seen = []
+
+    class Product(Function):
+        @staticmethod
+        def forward(ctx, x, y, scale):
+            ctx.save_for_backward(x, y)
+            ctx.scale = scale
+            return x * y * scale
+
+        @staticmethod
+        def backward(ctx, g):
+            seen.append(ctx.needs_input_grad)
+            x, y = ctx.saved_tensors
+            return g * y * ctx.scale, g * x * ctx.scale, None
+
+    x, y = leaf(3), leaf(3)
+    z = Product.apply(x, y, 2.0).sum()
+    (gx,) = grad(z, x)
+    assert seen == [(True, False, False)]
+    assert np.array_equal(gx.raw, 2.0 * y.raw)
+    assert not Product.apply(x.detach(), y.detach(), 1.0).requires_grad
+
+
+def test_outputs_can_be_hooked_and_retained():
+    r, t = leaf(3, low=1.0), leaf(3)
+    x, y = Polar.apply(r, t)
+    x.retain_grad()
+    y.register_hook(lambda g: g * 0.0)
+    (x * 3.0 + y).sum().backward()
+    assert np.array_equal(x.grad.raw, np.full(3, 3.0))
+    assert np.allclose(r.grad.raw, 3.0 * np.cos(t.raw))
+
+
+def test_a_freed_function_says_its_name():
+    r, t = leaf(3, low=1.0), leaf(3)
+    z = Polar.apply(r, t)[0].sum()
+    z.backward()
+    with pytest.raises(RuntimeError, match="Polar: trying to backward"):
+        z.backward()
+
+
+def test_a_write_to_what_it_saved_raises():
+    r, t = leaf(3, low=1.0), leaf(3)
+    z = Polar.apply(r, t)[0].sum()
+    with tg.no_grad():
+        r.mul_(2.0)
+    with pytest.raises(RuntimeError, match="Polar: a tensor needed for its gradient"):
+        z.backward()
+
+
+def test_wrong_returns_are_said_in_a_sentence():
+    class Wrong(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1.0
+
+        @staticmethod
+        def backward(ctx, g):
+            return g, g
+
+    class NotATensor(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return 3.0
+
+    with pytest.raises(RuntimeError, match=r"Wrong.backward returned 2 gradients for 1 input"):
+        Wrong.apply(leaf(2)).sum().backward()
+    with pytest.raises(TypeError, match=r"NotATensor.forward must return Tensors, got float"):
+        NotATensor.apply(leaf(2))
+
+
+def test_functions_make_no_cycles():
+    r, t = leaf(3, low=1.0), leaf(3)
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(gc.get_objects())
+        for _ in range(50):
+            Polar.apply(r, t)[0].sum().backward()
+            Polar.apply(r, t)
+        assert len(gc.get_objects()) - before < 50
+    finally:
+        gc.enable()
