@@ -10,6 +10,8 @@ import threading
 
 import numpy as np
 
+from .kernels.cpu import philox
+
 MASK = 2**64 - 1
 
 
@@ -52,8 +54,8 @@ class Generator:
 
 
 def named(seed: int, counter: int) -> np.random.Generator:
-    """The NumPy generator of the draw (seed, counter); draws never overlap (2^128 numbers each)."""
-    return np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, counter, 0]))
+    """The NumPy generator of the draw (seed, counter)."""
+    return np.random.Generator(philox(seed, counter))
 
 
 default_generator = Generator()

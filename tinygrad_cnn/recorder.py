@@ -390,9 +390,10 @@ def mixed(record: "Gate", *raws: object) -> None:
 
 
 def wrapped(z: object, kind: type) -> Tensor:
-    """A raw result as a Tensor outside the graph, in its backend's own type."""
+    """A raw result as a Tensor outside the graph; a number becomes an array of its backend."""
     t = new(Tensor)
-    t.raw = z if z.__class__ is kind else kernels.backend(kind).asarray(z)
+    array = z.__class__ is kind or (hasattr(z, "dtype") and not isinstance(z, np.generic))
+    t.raw = z if array else kernels.backend(kind).asarray(z)
     t.node = None
     return t
 

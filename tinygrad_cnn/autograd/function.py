@@ -164,7 +164,7 @@ class TupleNode(TensorNode):
         tensors = []
         for raw, place in ctx.kept:
             node = None
-            if create_graph and place is not None:
+            if create_graph and place is not None and raw.dtype.kind == "f":
                 node = self.parents[place] if place >= 0 else self.pick(-1 - place)
             tensors.append(None if raw is None else wrap(raw, node))
         return tuple(tensors)

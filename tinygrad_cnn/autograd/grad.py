@@ -108,10 +108,11 @@ def grad(
     seeds = [seed_for(t, g, create_graph) for t, g in zip(outputs, given, strict=True)]
     with np.errstate(all="ignore"):
         got = backprop([t.node for t in outputs], seeds, create_graph, keep, nodes_of(inputs))
-    if not allow_unused and any(g is None for g in got):
+    unused = [i for i, g in enumerate(got) if g is None]
+    if unused and not allow_unused:
         raise RuntimeError(
-            f"grad: input {[g is None for g in got].index(True)} was not used to compute the outputs; pass "
-            "allow_unused=True to get None for it"
+            f"grad: input {unused[0]} was not used to compute the outputs; pass allow_unused=True "
+            "to get None for it"
         )
     return [None if g is None else lift(owned(g)) for g in got]
 

@@ -1,5 +1,7 @@
 """Every gate, and the table that attaches gates to Value and Tensor as operators and methods."""
 
+import functools
+
 from ..graph import STATE
 from ..tensor import Tensor, TensorNode
 from ..value import Value
@@ -72,8 +74,8 @@ def augmented(name: str, call):
 def in_place(name: str, call):
     """The in-place method `name`."""
 
-    def method(x, *args):
-        return x.write(name, call, *args)
+    def method(x, *args, **settings):
+        return x.write(name, functools.partial(call, **settings), *args)
 
     method.__name__ = name
     method.__doc__ = f"x, with {name[:-1]}(x, ...) written into it."

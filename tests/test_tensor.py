@@ -1,0 +1,296 @@
+"""Tensor mode: what a Tensor is, dtypes, in-place writes, ownership of gradients."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn.autograd import grad
+
+DTYPES = ["bool", "uint8", "int32", "int64", "float16", "float32", "float64"]
+SCALARS = [True, 2, 2.5, np.float32(2.5), np.float64(2.5), np.int64(2), np.bool_(True)]
+
+
+def leaf(*shape, dtype="float64"):
+    """A leaf with random numbers."""
+    return tg.randn(*shape, dtype=dtype, requires_grad=True)
+
+
+# --- what it is -----------------------------------------------------------------------------------
+
+
+def test_raw_is_always_an_array():
+    x = leaf()
+    for t in (x * x, x + 1.0, x.exp(), x.sum(), x.relu(), -x, tg.maximum(x, x), x.mean(), x[()]):
+        assert type(t.raw) is np.ndarray
+    x.tanh().backward()
+    assert type(x.grad.raw) is np.ndarray
+    assert x.grad is x.grad
+
+
+def test_making():
+    assert tg.tensor([1.0, 2.0]).dtype == np.float32
+    assert tg.tensor([1, 2]).dtype == np.int64
+    assert tg.tensor(np.ones(2)).dtype == np.float64
+    a = np.ones(3, np.float32)
+    assert not np.shares_memory(tg.tensor(a).raw, a)
+    assert np.shares_memory(tg.as_tensor(a).raw, a)
+    assert tg.from_numpy(a).raw is a
+    assert tg.tensor([tg.tensor(1.0), tg.tensor(2.0)]).tolist() == [1.0, 2.0]
+    assert tg.zeros(2, 3).shape == tg.zeros((2, 3)).shape == (2, 3)
+    assert tg.full((2,), 3).dtype == np.int64
+    assert tg.arange(3).tolist() == [0, 1, 2]
+    assert tg.arange(0, 1, 0.25).dtype == np.float32
+    assert tg.linspace(0, 1, 3).tolist() == [0.0, 0.5, 1.0]
+    for bad in ("abc", None, [1, "a"]):
+        with pytest.raises(TypeError, match="a Tensor holds numbers"):
+            tg.tensor(bad)
+    with pytest.raises(TypeError, match=r"from_numpy takes a numpy.ndarray, got list"):
+        tg.from_numpy([1.0])
+
+
+def test_looking():
+    x = leaf(2, 3, dtype="float32")
+    assert (x.shape, x.ndim, x.dim(), x.numel()) == ((2, 3), 2, 2, 6)
+    assert (x.size(), x.size(-1), len(x)) == ((2, 3), 3, 2)
+    assert str(x.device) == "cpu"
+    assert x.is_leaf and x.grad_fn is None
+    y = x * 2
+    assert not y.is_leaf and y.grad_fn.gate.name == "mul"
+    assert y.detach().raw is y.raw
+    assert x.data.raw is x.raw
+    assert x.T.shape == (3, 2)
+    assert [row.shape for row in x] == [(3,), (3,)]
+    with pytest.raises(RuntimeError, match="only a tensor of one element"):
+        x.item()
+    with pytest.raises(RuntimeError, match="requires grad"):
+        x.numpy()
+    with pytest.raises(RuntimeError, match="only a tensor of one element"):
+        bool(x)
+    with pytest.raises(TypeError, match="no len"):
+        len(tg.tensor(1.0))
+    assert [10, 20, 30][tg.tensor(1)] == 20
+    assert float(tg.tensor(2.5)) == 2.5
+    assert np.asarray(y.detach()).shape == (2, 3)
+
+
+def test_repr_shows_numbers_and_what_is_unusual():
+    assert repr(tg.tensor([1.0, 2.0])) == "tensor([1., 2.])"
+    assert repr(tg.tensor([1, 2])) == "tensor([1, 2])"
+    x = tg.tensor(1.0, dtype="float64", requires_grad=True)
+    assert repr(x) == "tensor(1., dtype=float64, requires_grad=True)"
+    assert repr(x * 2) == "tensor(2., dtype=float64, grad_fn=<mul>)"
+
+
+def test_copies_and_pickles_of_leaves():
+    x = leaf(3)
+    x.grad = tg.ones(3)
+    y = copy.deepcopy(x)
+    assert np.array_equal(x.raw, y.raw) and not np.shares_memory(x.raw, y.raw)
+    assert y.requires_grad and np.array_equal(y.grad.raw, np.ones(3))
+    z = pickle.loads(pickle.dumps(x))
+    assert z.requires_grad and np.array_equal(z.raw, x.raw)
+    with pytest.raises(RuntimeError, match="only leaves"):
+        copy.deepcopy(x * 2)
+
+
+def test_requires_grad_only_for_floats():
+    with pytest.raises(
+        RuntimeError, match="only floating tensors can require gradients, got int64"
+    ):
+        tg.tensor([1, 2], requires_grad=True)
+    x = leaf(2)
+    assert not x.requires_grad_(False).requires_grad
+    with pytest.raises(RuntimeError, match="use detach"):
+        (leaf(2) * 2).requires_grad_(False)
+
+
+def test_dlpack_hands_memory_over():
+    a = tg.ones(3)
+    assert np.shares_memory(np.from_dlpack(a), a.raw)
+
+
+# --- dtypes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["add", "mul", "div"])
+def test_promotion_is_pytorchs(name):
+    torch = pytest.importorskip("torch", reason="the oracle extra (torch) is not installed")
+    ours = getattr(tg, name)
+    theirs = getattr(torch, name)
+    for p in DTYPES:
+        for shape in ((), (2,)):
+            a = np.ones(shape, p)
+            for s in SCALARS:
+                plain = s.item() if isinstance(s, np.generic) else s
+                want = str(theirs(torch.tensor(a), plain).dtype)[6:]
+                assert ours(tg.tensor(a), s).dtype == want, (p, shape, s)
+                assert ours(s, tg.tensor(a)).dtype == want, (p, shape, s)
+            for q in DTYPES:
+                for other in ((), (2,)):
+                    b = np.ones(other, q)
+                    want = str(theirs(torch.tensor(a), torch.tensor(b)).dtype)[6:]
+                    assert ours(tg.tensor(a), tg.tensor(b)).dtype == want, (p, shape, q, other)
+
+
+def test_float32_stays_float32():
+    x = leaf(2, dtype="float32")
+    for s in (2, 2.0, np.float64(2), np.float32(2), np.int64(2), np.array(2.0)):
+        s = tg.tensor(s) if isinstance(s, np.ndarray) else s
+        for t in (s * x, x * s, s - x, x / s, s / x, s + x, x**s, x.mean(), x.var(), x.std()):
+            assert type(t) is tg.Tensor
+            assert t.dtype == np.float32
+
+
+def test_the_walk_casts_to_the_receivers_dtype():
+    x = leaf(3, dtype="float32")
+    y = leaf(3)
+    (x * y).sum().backward()
+    assert x.grad.dtype == np.float32
+    assert y.grad.dtype == np.float64
+    (g,) = grad((x * y * x).sum(), x, create_graph=True)
+    (h,) = grad(g.sum(), x)
+    assert h.dtype == np.float32
+    assert np.allclose(h.raw, 2.0 * y.raw)
+
+
+def test_casting_methods():
+    x = leaf(2, dtype="float32")
+    assert x.to(tg.float64).dtype == x.double().dtype == np.float64
+    assert x.to(tg.float32) is x
+    assert x.to("cpu") is x
+    assert x.to(leaf(1)).dtype == np.float64
+    x.double().sum().backward()
+    assert x.grad.dtype == np.float32
+    assert x.detach().long().dtype == np.int64
+    with pytest.raises(ValueError, match="no device 'tpu'"):
+        x.to(device="tpu")
+
+
+def test_foreign_operands():
+    x = leaf(2)
+    with pytest.raises(TypeError):
+        x + "a"
+    with pytest.raises(TypeError, match="add: takes Tensors"):
+        tg.add(x, "a")
+    with pytest.raises(TypeError):
+        np.ones(2) + x
+    with pytest.raises(TypeError, match=r"mul: takes .*got Tensor and list"):
+        tg.mul(x, [1.0, 2.0])
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def test_a_leaf_under_no_grad_is_written_and_aliases_see_it():
+    w = leaf(3)
+    alias = w.detach()
+    column = w.detach().reshape(3, 1)
+    raw = w.raw
+    with tg.no_grad():
+        w -= 1.0
+        w.mul_(2.0)
+        w[0] = 7.0
+    assert w.raw is raw
+    assert raw[0] == 7.0
+    assert np.array_equal(alias.raw, raw)
+    assert np.array_equal(column.raw[:, 0], raw)
+    w.data.zero_()
+    assert not raw.any()
+
+
+def test_constants_are_written_freely():
+    c = tg.zeros(3)
+    c += 1.0
+    c.mul_(3.0).clamp_(max=2.0)
+    c[1:] = tg.tensor([5.0, 6.0])
+    assert c.tolist() == [2.0, 5.0, 6.0]
+    c.copy_(tg.ones(3))
+    c.fill_(4.0)
+    c /= 2.0
+    assert c.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_an_interior_tensor_is_rebound_and_a_leaf_refuses():
+    w = leaf(3)
+    x = w * 1.0
+    y = x
+    x += 1.0
+    assert x is not y
+    x.sum().backward()
+    assert np.array_equal(w.grad.raw, np.ones(3))
+    with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
+        w += 1.0
+    with pytest.raises(RuntimeError, match=r"x = x \+ y"):
+        y.add_(1.0)
+    with pytest.raises(RuntimeError, match="item assignment would overwrite"):
+        y[0] = 1.0
+    with pytest.raises(RuntimeError, match="would lose a gradient"):
+        tg.zeros(3).add_(w)
+
+
+def test_a_constant_joins_the_graph_by_rebinding():
+    w = leaf(3)
+    total = tg.zeros(3, dtype="float64")
+    alias = total
+    total += w
+    assert total.requires_grad
+    assert not alias.requires_grad
+
+
+def test_writes_keep_dtype_and_shape():
+    with pytest.raises(RuntimeError, match="can't be cast to int64"):
+        tg.ones(3, dtype="int64").add_(0.5)
+    with pytest.raises(RuntimeError, match=r"result of shape \(2, 3\) for a tensor of \(3,\)"):
+        tg.ones(3).add_(tg.ones(2, 3))
+
+
+# --- gradients that leaves keep -------------------------------------------------------------------
+
+
+def test_leaf_gradients_are_owned_and_writable():
+    a, b = leaf(3), leaf(3)
+    (a + b).backward(tg.ones(3, dtype="float64"))
+    assert not np.shares_memory(a.grad.raw, b.grad.raw)
+    c = leaf(2, 3)
+    c.sum().backward()
+    c.grad.zero_()
+    assert not c.grad.raw.any()
+
+
+def test_the_seed_is_not_written_to():
+    a = leaf(3)
+    seed = tg.ones(3, dtype="float64")
+    for _ in range(2):
+        (a * 1.0).backward(seed)
+        (a + 0.0).backward(seed)
+    assert np.array_equal(seed.raw, np.ones(3))
+    assert np.array_equal(a.grad.raw, np.full(3, 4.0))
+
+
+def test_a_second_backward_adds_into_the_same_memory():
+    a = leaf(3)
+    a.sum().backward()
+    held = a.grad
+    a.sum().backward()
+    assert held is a.grad
+    assert np.array_equal(held.raw, np.full(3, 2.0))
+
+
+def test_a_gradient_is_laid_out_like_its_parameter():
+    w = leaf(4, 3)
+    (w.T @ leaf(4, 2)).sum().backward()
+    assert w.grad.raw.flags.c_contiguous
+
+
+def test_setting_a_gradient():
+    x = leaf(3)
+    x.grad = tg.ones(3)
+    x.grad = None
+    assert x.grad is None
+    with pytest.raises(RuntimeError, match=r"gradient of shape \(2,\) for a tensor of \(3,\)"):
+        x.grad = tg.ones(2)
+    with pytest.raises(RuntimeError, match="only a leaf"):
+        tg.ones(3).grad = tg.ones(3)
