@@ -53,9 +53,9 @@ class Generator:
         self.counter = int(state["counter"])
 
 
-def named(seed: int, counter: int) -> np.random.Generator:
-    """The NumPy generator of the draw (seed, counter)."""
-    return np.random.Generator(philox(seed, counter))
+def named(seed: int, counter: int, part: int = 0) -> np.random.Generator:
+    """The NumPy generator of one part of the draw (seed, counter); no two parts overlap."""
+    return np.random.Generator(philox(seed, counter, part))
 
 
 default_generator = Generator()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_cnn as tg
-from tinygrad_cnn.data.draws import batch_rng, drawing_from, part_rng
+from tinygrad_cnn.data.draws import batch_rng, drawing_from
 from tinygrad_cnn.random import named
 
 WORDS = st.integers(0, 2**64 - 1)
@@ -15,13 +15,13 @@ WORDS = st.integers(0, 2**64 - 1)
 
 @given(seed=WORDS, counter=WORDS, part=st.integers(1, 2**40))
 def test_parts_are_repeatable_and_different(seed, counter, part):
-    first = part_rng((seed, counter), part).random(4)
-    np.testing.assert_array_equal(first, part_rng((seed, counter), part).random(4))
-    assert not np.array_equal(first, part_rng((seed, counter), part - 1).random(4))
+    first = named(seed, counter, part).random(4)
+    np.testing.assert_array_equal(first, named(seed, counter, part).random(4))
+    assert not np.array_equal(first, named(seed, counter, part - 1).random(4))
 
 
 def test_part_0_is_the_draw_itself():
-    np.testing.assert_array_equal(part_rng((3, 5), 0).random(4), named(3, 5).random(4))
+    np.testing.assert_array_equal(named(3, 5, 0).random(4), named(3, 5).random(4))
 
 
 def test_outside_a_batch_the_default_generator_counts():

@@ -34,10 +34,3 @@ def drawing_from(rng: np.random.Generator) -> Iterator[None]:
         yield
     finally:
         CURRENT.reset(token)
-
-
-def part_rng(draw: tuple[int, int], part: int) -> np.random.Generator:
-    """The generator of one part of the draw (seed, counter); parts never overlap."""
-    seed, counter = draw
-    place = np.array([0, 0, counter, part], np.uint64)  # a list of large ints would become floats
-    return np.random.Generator(np.random.Philox(key=seed, counter=place))

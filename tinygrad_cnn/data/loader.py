@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..random import Generator, default_generator
+from ..random import Generator, default_generator, named
 from ..tensor import Tensor
 from .dataset import Dataset, collate, take
-from .draws import drawing_from, part_rng
+from .draws import drawing_from
 
 
 @dataclass
@@ -98,7 +98,7 @@ class DataLoader:
         lists = self.index_lists(epoch.draw)
 
         def make(number: int) -> Any:
-            with drawing_from(part_rng(epoch.draw, number + 1)):
+            with drawing_from(named(*epoch.draw, number + 1)):
                 return self.fetch(lists[number])
 
         for batch in ahead(make, range(epoch.batch, len(lists)), self.num_workers, self.prefetch):
@@ -110,7 +110,7 @@ class DataLoader:
 
     def index_lists(self, draw: tuple[int, int]) -> list[list[int]]:
         """The indices of each batch of the epoch of `draw`."""
-        rng = part_rng(draw, 0)
+        rng = named(*draw)
         if self.sampler is not None:
             with drawing_from(rng):
                 order = list(self.sampler)

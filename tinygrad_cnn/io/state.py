@@ -258,7 +258,7 @@ def tensor_in(file: safe_open, name: str) -> np.ndarray:
 
 def read_npz(path: Path) -> dict[str, Tensor]:
     """The arrays of a NumPy archive."""
-    with np.load(path, allow_pickle=False) as archive:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         if any(name.endswith(".pkl") for name in archive.files):
             raise ValueError(PICKLE)
         broken = archive.zip.testzip()  # reading an entry checks its sum only if it reads it all

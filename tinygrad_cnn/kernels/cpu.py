@@ -93,12 +93,12 @@ def relu(x):
     return np.maximum(x, 0)
 
 
-def philox(key, counter):
-    """The random bits of the draw (key, counter); draws have 2^128 numbers each, so none overlap.
+def philox(key, counter, part=0):
+    """The random bits of one part of the draw (key, counter): 2^128 numbers, so no two overlap.
 
     Source: Salmon, Moraes, Dror & Shaw 2011, section 4 (Philox4x64-10).
     """
-    return np.random.Philox(key=key, counter=np.array([0, 0, counter, 0], np.uint64))
+    return np.random.Philox(key=key, counter=np.array([0, 0, counter, part], np.uint64))
 
 
 def uniform(shape, key, counter):
