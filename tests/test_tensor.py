@@ -34,6 +34,7 @@ def test_making():
     assert tg.tensor([1.0, 2.0]).dtype == np.float32
     assert tg.tensor([1, 2]).dtype == np.int64
     assert tg.tensor(np.ones(2)).dtype == np.float64
+    assert tg.tensor([0.1], dtype="float64").item() == 0.1
     a = np.ones(3, np.float32)
     assert not np.shares_memory(tg.tensor(a).raw, a)
     assert np.shares_memory(tg.as_tensor(a).raw, a)

@@ -31,7 +31,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad: bool = False) -> Ten
 
 def as_tensor(data, *, dtype=None, device=None) -> Tensor:
     """`data` as a Tensor; arrays and tensors are shared where dtype and device allow."""
-    t = data if isinstance(data, Tensor) else Tensor(stacked(data))
+    t = data if isinstance(data, Tensor) else Tensor(stacked(data), dtype=dtype)
     return to(t, device=device, dtype=dtype)
 
 
