@@ -61,6 +61,7 @@ class Gate:
         self.wants = {n: list(inspect.signature(r).parameters) for n, r in rules.items()}
         used = {word for words in self.wants.values() for word in words}
         self.shapes = [n for n in self.inputs if f"{n}_shape" in used]
+        self.shaped = [self.inputs.index(n) for n in self.shapes]
         self.aux = "aux" in used
         self.words = ["z", *self.inputs, *self.settings, *(f"{n}_shape" for n in self.shapes)]
         self.words.append("aux")

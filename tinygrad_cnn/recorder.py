@@ -290,73 +290,85 @@ def nary(record: "Gate", foreign: Callable, full: bool = False) -> Callable:
     With `full` the second result of the body is returned too.
     """
     arranged = binder(record)
+    many = record.many
+    is_gate = record.kind == "gate"
+    single = record.arity == 1 and not many
+    convert = not single or record.floats
 
     def call(*args, **named):
         xs, settings = arranged(*args, **named)
-        inputs = tuple(xs[0]) if record.many else xs
-        if any(isinstance(x, Value) for x in inputs):
-            return record_value(record, foreign, inputs, settings)
-        kind = raw_kind(record, [x.raw if isinstance(x, Tensor) else x for x in inputs])
+        inputs = tuple(xs[0]) if many else xs
+        raws = []
+        nodes = []
+        tensors = wanted = False
+        for x in inputs:
+            if isinstance(x, Tensor):
+                tensors = True
+                wanted = wanted or x.node is not None
+                raws.append(x.raw)
+                nodes.append(x.node)
+            elif isinstance(x, Value):
+                return record_value(record, foreign, inputs, settings)
+            else:
+                raws.append(x)
+                nodes.append(None)
+        kind = type(raws[0]) if single and tensors else raw_kind(record, raws)
         if kind is None:
             return foreign(record, *inputs)
         kernel = record.kernels.get(kind) or record.kernel(kind)
-        if not any(isinstance(x, Tensor) for x in inputs):
-            return chosen(kernel(*xs, **settings))
-        nodes = tuple([x.node if isinstance(x, Tensor) else None for x in inputs])
-        traced = (not QUIET or STATE.recording) and any(n is not None for n in nodes)
+        if not tensors:
+            result = kernel(*xs, **settings)
+            return result if full or not record.aux else result[0]
+        traced = wanted and (not QUIET or STATE.recording)
         if record.kind == "composite" and (traced or kernel is record.body):
             return record.body(*xs, **settings)
-        raws = promoted_inputs(record, [x.raw if isinstance(x, Tensor) else x for x in inputs])
-        result = kernel(raws, **settings) if record.many else kernel(*raws, **settings)
-        z, aux = result if record.aux else (result, None)
+        if is_gate and convert:
+            promote_inputs(record, raws)
+        z = kernel(raws, **settings) if many else kernel(*raws, **settings)
+        aux = None
+        if record.aux:
+            z, aux = z
         if type(z) is tuple:
             return tuple([e if e is None else wrapped(e, kind) for e in z])
         t = wrapped(z, kind)
-        if traced and record.kind == "gate":
+        if traced and is_gate:
+            z = t.raw
             t.node = n = new(TensorNode)
             n.gate = record
-            n.parents = nodes
-            n.saved = kept(record, nodes, t.raw, raws, settings, aux)
+            n.parents = nodes = tuple(nodes)
+            n.saved = kept(record, nodes, z, raws, settings, aux)
             n.grad = n.mark = None
-            n.shape = t.raw.shape
-            n.dtype = t.raw.dtype
+            n.shape = z.shape
+            n.dtype = z.dtype
             n.seq = tick()
             if WATCHERS:
                 watched(n, t, inputs)
         return (t, aux) if full else t
-
-    def chosen(result):
-        """Of a raw result with aux what was asked for."""
-        return result if full or not record.aux else result[0]
 
     return call
 
 
 def kept(record: "Gate", nodes: tuple, z: object, raws: list, settings: dict, aux: object) -> tuple:
     """What a node of a wide gate keeps, in the order of the gate's words."""
-    shapes = dict(zip(record.inputs, raws, strict=False))
     if record.many:
         keep_z, keep_x = record.mask((True,))
         xs = [tuple(raws) if keep_x else None]
-        shapes = [tuple([raw.shape for raw in raws]) for _ in record.shapes]
+        shapes = [tuple([raw.shape for raw in raws])] if record.shapes else ()
     else:
         keep_z, *keep = record.mask(tuple([n is not None for n in nodes]))
         xs = [raw if k else None for raw, k in zip(raws, keep, strict=True)]
-        shapes = [getattr(shapes[n], "shape", ()) for n in record.shapes]
+        shapes = [getattr(raws[i], "shape", ()) for i in record.shaped]
     return (z if keep_z else None, *xs, *settings.values(), *shapes, aux)
 
 
-def promoted_inputs(record: "Gate", raws: list) -> list:
-    """raws, those with a rule in one dtype; the others (indices, masks) as they are."""
-    if record.kind != "gate":
-        return raws
+def promote_inputs(record: "Gate", raws: list) -> None:
+    """Put those of raws that have a rule into one dtype; the others (indices, masks) stay."""
     ruled = record.ruled * len(raws) if record.many else record.ruled
     places = [i for i, raw in enumerate(raws) if raw is not None and ruled[i]]
     dtypes = {getattr(raws[i], "dtype", None) for i in places}
     if len(dtypes) > 1 or (record.floats and not all(d and d.kind == "f" for d in dtypes)):
         for i, raw in zip(places, promoted(record.floats, *[raws[i] for i in places]), strict=True):
             raws[i] = raw
-    return raws
 
 
 def raw_kind(record: "Gate", raws: tuple | list) -> type | None:
