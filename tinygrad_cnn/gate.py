@@ -145,7 +145,7 @@ def build(body: Callable, rules: dict, kind: str, floats: bool, many: bool) -> C
     `.full`, where the body has a second result, returns both.
     """
     record = Gate(body, rules, kind, floats, many)
-    wide = record.settings or record.shapes or record.aux or many
+    wide = record.settings or record.shapes or record.aux or many or not all(record.ruled)
     recorder = nary if wide else {1: unary, 2: binary}.get(record.arity, nary)
     call = recorder(record, refuse)
     call.operator = recorder(record, leave)

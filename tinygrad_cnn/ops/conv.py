@@ -50,11 +50,12 @@ def columns(x, window: tuple, stride: tuple, padding: tuple, dilation: tuple, gr
     Shape: x (N, C, *space) -> (N, groups, C/groups * prod(window), prod(out)).
     """
     view = windows(padded(x, padding), window, stride, dilation)
-    n, c, *rest = view.shape
     rank = len(window)
-    out = math.prod(rest[:rank])
-    order = (0, 1, *range(2 + rank, 2 + 2 * rank), *range(2, 2 + rank))
-    return view.transpose(order).reshape(n, groups, c // groups * math.prod(window), out)
+    out = range(2, 2 + rank)
+    size = x.shape[1] // groups * math.prod(window)
+    positions = math.prod(view.shape[2 : 2 + rank])
+    order = (0, 1, *range(2 + rank, 2 + 2 * rank), *out)
+    return view.transpose(order).reshape(x.shape[0], groups, size, positions)
 
 
 def rows(u, groups: int):
@@ -147,6 +148,12 @@ def conv_dw(u, x, *, window, stride, padding, dilation, groups):
 
     Rule: du = conv(x, g), dx = conv_dx(u, g).
     """
-    cols = columns(x, window, stride, padding, dilation, groups)
-    z = xp(u).einsum("ngkp,ngcp->gkc", rows(u, groups), cols, optimize=True)
+    view = windows(padded(x, padding), window, stride, dilation)
+    rank = len(window)
+    out = range(2, 2 + rank)
+    places = x.shape[0] * math.prod(u.shape[2:])
+    inside = (1, *range(2 + rank, 2 + 2 * rank), 0, *out)
+    cols = view.transpose(inside).reshape(groups, -1, places)
+    flat = u.transpose(1, 0, *out).reshape(groups, -1, places)
+    z = xp(u).matmul(flat, cols.swapaxes(-1, -2))
     return z.reshape(u.shape[1], x.shape[1] // groups, *window)

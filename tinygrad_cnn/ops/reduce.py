@@ -202,7 +202,7 @@ def logsumexp(x, *, dim, keepdim=False):
     Rule: dz/dx = e^(x - z), the softmax.
     """
     axes = axes_of(x.ndim, dim)
-    top = x.max(axes, keepdims=True)
+    top = x.max(axes, keepdims=True) if x.size else x.sum(axes, keepdims=True)
     top = where(xp(x).isfinite(top), top, 0.0)
     z = xp(x).log(xp(x).exp(x - top).sum(axes, keepdims=True)) + top
     return z if keepdim else z.squeeze(axes)

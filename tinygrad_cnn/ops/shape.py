@@ -231,7 +231,7 @@ def pad_constant(x, *, pads, value):
 
     Rule: the gradient of the border is dropped.
     """
-    return xp(x).pad(x, pads, constant_values=value)
+    return xp(x).pad(x, pads, constant_values=value) if x.ndim else x.copy()
 
 
 def inside(shape: tuple, pads: tuple) -> tuple[slice, ...]:
