@@ -117,6 +117,8 @@ def check_writable(host):
 
     Raises: Undefined otherwise: threads would write to one place in no given order.
     """
+    if not host.size:
+        return
     reach = host.itemsize
     steps = sorted((abs(step), n) for step, n in zip(host.strides, host.shape, strict=True))
     for step, n in steps:

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "io": {"io", "tensor"},
     "data": {"data", "tensor", "random", "io"},
     "nn": {"nn", "ops", "tensor", "autograd", "random"},
-    "models": {"models", "nn", "io"},
+    "models": {"models", "nn", "io", "tensor"},
     "optim": {"optim", "ops", "tensor", "autograd"},
     "viz": {"viz", "graph", "value", "tensor", "gate", "nn", "kernels", "autograd"},
 }

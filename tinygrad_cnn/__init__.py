@@ -4,7 +4,7 @@
 which carry their local gradients. Names are PyTorch's. Not related to the project called tinygrad.
 """
 
-from . import autograd, data, io, kernels, ops, random, utils
+from . import autograd, data, io, kernels, models, nn, ops, optim, random, train, utils, viz
 from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .io import load, save
 from .kernels import np as _np

@@ -15,7 +15,7 @@ from . import kernels
 from .graph import QUIET, STATE, WATCHERS, tick
 from .kernels import DEFAULT, np, promote_types
 from .tensor import Tensor, TensorNode
-from .value import Value
+from .value import PLAIN, Value
 
 if TYPE_CHECKING:
     from .gate import Gate
@@ -86,7 +86,7 @@ def record_value(record: "Gate", foreign: Callable, xs: tuple, settings: dict) -
         return record.body(*xs, **settings)
     if record.many or not all(isinstance(x, (Value, *WEAK)) for x in xs):
         return foreign(record, *xs)
-    parents = [x if isinstance(x, Value) else Value(x) for x in xs]
+    parents = [x if isinstance(x, Value) else Value(x, PLAIN) for x in xs]
     kernel = record.kernels.get(float) or record.kernel(float)
     try:
         z = kernel(*[p.data for p in parents], **settings)
@@ -113,11 +113,11 @@ def binary_value(record: "Gate", foreign: Callable) -> Callable:
         if y.__class__ is not Value:
             if not isinstance(y, WEAK):
                 return foreign(record, x, y)
-            y = Value(y)
+            y = Value(y, PLAIN)
         elif x.__class__ is not Value:
             if not isinstance(x, WEAK):
                 return foreign(record, x, y)
-            x = Value(x)
+            x = Value(x, PLAIN)
         if not is_gate:
             return record_value(record, foreign, (x, y), {})
         v = new(Value)

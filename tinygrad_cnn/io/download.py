@@ -4,11 +4,12 @@ Bytes arrive in a file beside the wanted one, named `*.part`. An interrupted dow
 the next one asks the server for the rest. Only when the checksum is right is it renamed, so a file
 under its own name is always complete. Nothing here runs unless somebody asks for a download. Two
 processes should not fetch the same file at the same time: they would share the `*.part`.
+
+Python's web modules are imported where they are used, for they take long and few programs need them.
 """
 
 import gzip
 import hashlib
-import http.client
 import os
 import sys
 import time
@@ -16,8 +17,6 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 CHUNK = 1 << 16  # bytes read at a time
 NOTHING_LEFT = 416  # HTTP: the range asked for starts at or after the end of the file
@@ -83,6 +82,8 @@ def download(
     Units: pause and timeout are seconds.
     Raises: RuntimeError if no round brings the right bytes; it names the place for the file.
     """
+    from http.client import HTTPException
+
     path = Path(path)
     if path.exists() and is_intact(path, checksum):
         return path
@@ -94,7 +95,7 @@ def download(
         for url in urls:
             try:
                 fetch(url, part, timeout, lambda *at: progress(path.name, *at))
-            except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
+            except (OSError, HTTPException) as error:  # URLError is an OSError
                 problem = f"{url}: {error or type(error).__name__}"
                 continue
             if is_intact(part, checksum):
@@ -115,6 +116,9 @@ def fetch(
 
     Raises: OSError if the server cannot be reached, refuses, or stops before the end.
     """
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
     done = part.stat().st_size if part.exists() else 0
     # Some servers turn Python's own name away; "identity" keeps them from packing the bytes again.
     headers = {"User-Agent": "tinygrad_cnn", "Accept-Encoding": "identity"}

@@ -14,12 +14,8 @@ import math
 
 from ..gate import gate
 from ..kernels import xp
+from ..kernels.shapes import out_size
 from .reduce import sum
-
-
-def out_size(size: int, window: int, stride: int, padding: int, dilation: int) -> int:
-    """How many windows fit: (size + 2 padding - dilation (window - 1) - 1) // stride + 1."""
-    return (size + 2 * padding - dilation * (window - 1) - 1) // stride + 1
 
 
 def padded(x, padding: tuple):
@@ -153,7 +149,8 @@ def conv_dw(u, x, *, window, stride, padding, dilation, groups):
     out = range(2, 2 + rank)
     places = x.shape[0] * math.prod(u.shape[2:])
     inside = (1, *range(2 + rank, 2 + 2 * rank), 0, *out)
-    cols = view.transpose(inside).reshape(groups, -1, places)
-    flat = u.transpose(1, 0, *out).reshape(groups, -1, places)
+    k, c = u.shape[1], x.shape[1] // groups
+    cols = view.transpose(inside).reshape(groups, c * math.prod(window), places)
+    flat = u.transpose(1, 0, *out).reshape(groups, k // groups, places)
     z = xp(u).matmul(flat, cols.swapaxes(-1, -2))
-    return z.reshape(u.shape[1], x.shape[1] // groups, *window)
+    return z.reshape(k, c, *window)

@@ -54,7 +54,7 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 def is_device(target) -> bool:
     """Whether a string names a device: all others name dtypes."""
-    return isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda", "double")
+    return isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda", "meta", "double")
 
 
 def to(x: Tensor, *where, device=None, dtype=None) -> Tensor:
@@ -128,10 +128,14 @@ def eye(n: int, m: int | None = None, *, dtype=None, device=None) -> Tensor:
 
 
 def drawn(draw, dtype, device, requires_grad: bool, generator: Generator | None) -> Tensor:
-    """A Tensor of random numbers: draw(numpy generator), made on the host, moved to the device."""
-    raw = np.asarray(draw((generator or default_generator).numpy()))
+    """A Tensor of random numbers: draw(numpy generator), made on the host, moved to the device.
+
+    A backend without numbers has a generator of its own, `draws`, which draws none.
+    """
+    space = named(str(device or "cpu"))
+    raw = draw(getattr(space, "draws", None) or (generator or default_generator).numpy())
     raw = raw.astype(dtype or (DEFAULT if raw.dtype.kind == "f" else INT), copy=False)
-    return made(named(str(device or "cpu")).asarray(raw), requires_grad)
+    return made(space.asarray(raw), requires_grad)
 
 
 def rand(*shape, dtype=None, device=None, requires_grad=False, generator=None) -> Tensor:

@@ -2,9 +2,14 @@
 
 from ..gate import composite, flat, gate
 from ..kernels import xp
-from .pointwise import exp
+from .pointwise import exp, log
 from .reduce import sum
-from .shape import unsqueeze
+from .shape import axes_of, unsqueeze
+
+
+def centred(x, dim: int):
+    """x minus its largest element along `dim`, so that no exponential overflows."""
+    return x - x.max(axes_of(x.ndim, dim), keepdims=True) if x.size else x
 
 
 @gate(floats=True, x=lambda g, z, dim: softmax_dx(g, z, dim=dim))
@@ -13,8 +18,8 @@ def softmax(x, *, dim):
 
     Rule: dx = z (g - Σ g z).
     """
-    e = xp(x).exp(x - x.max(dim, keepdims=True))
-    return e / e.sum(dim, keepdims=True)
+    e = xp(x).exp(centred(x, dim))
+    return e / e.sum(axes_of(x.ndim, dim), keepdims=True)
 
 
 @composite
@@ -29,8 +34,8 @@ def log_softmax(x, *, dim):
 
     Rule: dx = g - e^z Σ g.
     """
-    centred = x - x.max(dim, keepdims=True)
-    return centred - xp(x).log(xp(x).exp(centred).sum(dim, keepdims=True))
+    c = centred(x, dim)
+    return c - log(xp(x).exp(c).sum(axes_of(x.ndim, dim), keepdims=True))
 
 
 @composite
@@ -54,9 +59,9 @@ def cross_entropy(x, target):
 
     Rule: dx = g (softmax(x) - one_hot(target)).
     """
-    centred = x - x.max(1, keepdims=True)
-    total = xp(x).log(xp(x).exp(centred).sum(1))
-    return total - xp(x).take_along_axis(centred, xp(x).expand_dims(target, 1), 1)[:, 0]
+    c = centred(x, 1)
+    total = xp(x).log(xp(x).exp(c).sum(1))
+    return total - xp(x).take_along_axis(c, xp(x).expand_dims(target, 1), 1)[:, 0]
 
 
 @composite

@@ -8,14 +8,13 @@ import string
 
 from ..gate import composite, flat, gate
 from ..kernels import xp
-from .pointwise import div, equal, exp, sqrt, where
+from ..kernels.shapes import axes_of, kept_shape
+from .pointwise import div, equal, exp, log, sqrt, where
 from .shape import (
-    axes_of,
     cat,
     expand,
     flip,
     getitem,
-    kept_shape,
     movedim,
     ones_like,
     permute,
@@ -106,8 +105,8 @@ def prod(x, *, dim=None, keepdim=False):
     count = math.prod(x.shape[i] for i in axes)
     shape = kept_shape(x.shape, dim) if keepdim else tuple(x.shape[i] for i in rest)
     last = reshape(permute(x, (*rest, *axes)), (*(x.shape[i] for i in rest), count))
-    if not count:
-        return reshape(sum(last, -1) + 1, shape)
+    if count < 2:
+        return reshape(sum(last, -1) + (1 - count), shape)  # a copy where there is one element
     while count > 1:
         half = count // 2
         product = getitem(last, (..., slice(half))) * getitem(last, (..., slice(half, 2 * half)))
@@ -204,7 +203,7 @@ def logsumexp(x, *, dim, keepdim=False):
     axes = axes_of(x.ndim, dim)
     top = x.max(axes, keepdims=True) if x.size else x.sum(axes, keepdims=True)
     top = where(xp(x).isfinite(top), top, 0.0)
-    z = xp(x).log(xp(x).exp(x - top).sum(axes, keepdims=True)) + top
+    z = log(xp(x).exp(x - top).sum(axes, keepdims=True)) + top
     return z if keepdim else z.squeeze(axes)
 
 

@@ -8,32 +8,8 @@ import math
 
 from ..gate import flat, gate, same
 from ..kernels import np, transfer, xp
+from ..kernels.shapes import axes_of
 from ..tensor import Tensor
-
-
-def axes_of(ndim: int, dim) -> tuple[int, ...]:
-    """dim (None for all axes, an int, a sequence) as a tuple of axes counted from the front.
-
-    Raises: IndexError for an axis that is not there, RuntimeError for one given twice.
-    """
-    if dim is None:
-        return tuple(range(ndim))
-    dims = tuple(dim) if isinstance(dim, (tuple, list)) else (dim,)
-    room = max(ndim, 1)  # a 0-d tensor is treated as if it had one axis, as PyTorch does
-    for d in dims:
-        if not -room <= d < room:
-            raise IndexError(f"dim {d} is out of range for a tensor of {ndim} axes")
-    axes = tuple(d % room for d in dims)
-    if len(set(axes)) != len(axes):
-        raise RuntimeError(f"dim {dim} names an axis twice in a tensor of {ndim} axes")
-    return axes if ndim else ()
-
-
-def kept_shape(shape: tuple, dim) -> tuple[int, ...]:
-    """`shape` with the axes `dim` reduced to size 1."""
-    axes = axes_of(len(shape), dim)
-    return tuple(1 if i in axes else s for i, s in enumerate(shape))
-
 
 # --- shape ----------------------------------------------------------------------------------------
 
@@ -317,8 +293,8 @@ def put_along(x, indices, *, dim, shape):
     Rule: the gradient is taken where x was added.
     """
     z = xp(x).zeros(shape, x.dtype)
-    grid = xp(x).ogrid[tuple(slice(s) for s in indices.shape)]
     (axis,) = axes_of(x.ndim, dim)
+    grid = [xp(x).arange(s).reshape(-1, *[1] * (x.ndim - i - 1)) for i, s in enumerate(x.shape)]
     key = tuple(indices if i == axis else places for i, places in enumerate(grid))
     xp(x).add.at(z, key, x)
     return z

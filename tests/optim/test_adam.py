@@ -1,0 +1,65 @@
+"""Adam and AdamW: their rule by hand, against PyTorch with every option, and their errors."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn.optim import Adam, AdamW
+
+
+@pytest.mark.parametrize("cls", [Adam, AdamW])
+@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.0, 0.5)])
+@pytest.mark.parametrize(
+    ("decay", "amsgrad", "maximize"), list(product([0.0, 0.1], [False, True], [False, True]))
+)
+def test_steps_as_torch(like_torch, cls, betas, decay, amsgrad, maximize):
+    settings = {
+        "lr": 0.05,
+        "betas": betas,
+        "eps": 1e-6,
+        "weight_decay": decay,
+        "amsgrad": amsgrad,
+        "maximize": maximize,
+    }
+    like_torch(
+        lambda params: cls(params, **settings),
+        lambda torch, params: getattr(torch.optim, cls.__name__)(params, **settings),
+    )
+
+
+@pytest.mark.parametrize("cls", [Adam, AdamW])
+def test_defaults_are_torchs(like_torch, cls):
+    like_torch(cls, lambda torch, params: getattr(torch.optim, cls.__name__)(params), steps=5)
+
+
+def test_the_first_step_has_the_length_of_the_rate():
+    w = tg.tensor(np.array([2.0, -3.0, 1e-3]), requires_grad=True)
+    start = w.detach().numpy().copy()
+    w.grad = tg.tensor(np.array([10.0, -1e-4, 1e3]))
+    Adam([w], lr=0.1, eps=0.0).step()
+    moved = w.detach().numpy() - start
+    np.testing.assert_allclose(moved, [-0.1, 0.1, -0.1], rtol=1e-12)
+
+
+def test_decoupled_decay_shrinks_without_a_gradient():
+    w = tg.tensor(np.array([2.0]), requires_grad=True)
+    w.grad = tg.zeros(1, dtype=tg.float64)
+    AdamW([w], lr=0.1, weight_decay=0.5).step()
+    assert w.item() == 2.0 * 0.95
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"lr": -1.0}, "lr"),
+        ({"eps": -1e-8}, "eps"),
+        ({"betas": (1.0, 0.9)}, "betas"),
+        ({"betas": (0.9, -0.1)}, "betas"),
+        ({"weight_decay": -1}, "weight_decay"),
+    ],
+)
+def test_settings_out_of_range(parameters, settings, name):
+    with pytest.raises(ValueError, match=name):
+        Adam(parameters(), **settings)

@@ -1,0 +1,101 @@
+"""Checkpoints: a run that goes on from one is the run that was never interrupted."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinygrad_cnn as tg
+from tinygrad_cnn.io import save
+from tinygrad_cnn.train import Callback, Checkpoints, load_checkpoint, restore, state_of
+
+EPOCHS = 4
+
+
+class StopAt(Callback):
+    """Ctrl-C after so many steps in all."""
+
+    def __init__(self, steps):
+        self.left = steps
+
+    def step_ended(self, trainer, tally):
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+
+
+def same(x, y):
+    """Whether two checkpoints are the same, bit by bit, but for times."""
+    if isinstance(x, dict):
+        timeless = x.keys() - {"seconds", "images_per_second"}
+        return x.keys() == y.keys() and all(same(x[k], y[k]) for k in timeless)
+    if isinstance(x, (list, tuple)):
+        return len(x) == len(y) and all(map(same, x, y))
+    if isinstance(x, tg.Tensor):
+        return x.dtype == y.dtype and np.array_equal(x.raw, y.raw)
+    return x == y
+
+
+@given(steps=st.integers(4, 15), optimizer=st.sampled_from(["sgd", "adam"]))
+@settings(max_examples=12)
+def test_a_killed_run_goes_on_bit_by_bit(new_trainer, tmp_path_factory, steps, optimizer):
+    path = tmp_path_factory.mktemp("run") / "new" / "checkpoint"
+    whole = new_trainer(optimizer)
+    whole.fit(EPOCHS)
+    expected = state_of(whole, {})
+    killed = new_trainer(optimizer, callbacks=[Checkpoints(path, {}), StopAt(steps)])
+    with pytest.raises(KeyboardInterrupt):
+        killed.fit(EPOCHS)
+    resumed = new_trainer(optimizer, seed=99)
+    restore(resumed, load_checkpoint(path))
+    assert resumed.epoch == steps // 4
+    resumed.fit(EPOCHS)
+    assert same(state_of(resumed, {}), expected)
+
+
+def test_without_a_schedule(new_trainer, tmp_path):
+    whole, first, second = new_trainer(), new_trainer(), new_trainer(seed=7)
+    for trainer in (whole, first, second):
+        trainer.scheduler = None
+    whole.fit(2)
+    expected = state_of(whole, {})
+    tg.manual_seed(0)
+    first = new_trainer()
+    first.scheduler = None
+    first.fit(1)
+    save(state_of(first, {}), tmp_path / "checkpoint")
+    restore(second, load_checkpoint(tmp_path / "checkpoint"))
+    second.fit(2)
+    assert same(state_of(second, {}), expected)
+
+
+def test_one_file_that_is_always_whole(new_trainer, tmp_path):
+    path = tmp_path / "runs" / "a" / "checkpoint"
+    trainer = new_trainer(callbacks=[Checkpoints(path, {"note": "mine"})])
+    trainer.fit(2)
+    assert [p.name for p in path.parent.iterdir()] == ["checkpoint"]
+    checkpoint = load_checkpoint(path)
+    assert len(checkpoint["history"]) == 2
+    assert checkpoint["settings"] == {"note": "mine"}
+
+
+def test_what_is_no_checkpoint(tmp_path):
+    save({"model": {}, "history": []}, tmp_path / "model")
+    with pytest.raises(ValueError, match=r"no checkpoint.*has no settings, optimizer"):
+        load_checkpoint(tmp_path / "model")
+    save([1, 2], tmp_path / "list")
+    with pytest.raises(ValueError, match="no checkpoint"):
+        load_checkpoint(tmp_path / "list")
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(ValueError, match="cannot load"):
+        load_checkpoint(tmp_path / "text")
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        load_checkpoint(tmp_path / "nothing")
+
+
+def test_a_checkpoint_of_another_model(new_trainer, points, tmp_path):
+    trainer = new_trainer()
+    state = state_of(trainer, {})
+    state["model"] = {"weight": tg.zeros(1)}
+    with pytest.raises(RuntimeError, match="Missing key"):
+        restore(new_trainer(), state)

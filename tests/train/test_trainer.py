@@ -1,0 +1,169 @@
+"""The loop: what it does to a model, what it counts and tells, and when it gives up."""
+
+import math
+
+import numpy as np
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn import nn
+from tinygrad_cnn.data import DataLoader, TensorDataset
+from tinygrad_cnn.nn import functional as F
+from tinygrad_cnn.optim import SGD
+from tinygrad_cnn.train import Callback, Trainer
+from tinygrad_cnn.train.trainer import Tally, measure
+
+
+class Diary(Callback):
+    """Writes down what it is told."""
+
+    def __init__(self):
+        self.entries = []
+
+    def fit_began(self, trainer, epochs):
+        self.entries.append(("began", trainer.epoch, epochs))
+
+    def step_ended(self, trainer, tally):
+        self.entries.append(("step", trainer.epoch, tally.images))
+
+    def epoch_ended(self, trainer):
+        self.entries.append(("epoch", trainer.epoch))
+
+    def fit_ended(self, trainer):
+        self.entries.append(("ended", trainer.epoch))
+
+
+def test_it_learns(new_trainer):
+    trainer = new_trainer()
+    before = trainer.evaluate(trainer.test_loader)
+    history = trainer.fit(4)
+    assert [entry["epoch"] for entry in history] == [1, 2, 3, 4]
+    assert history[-1]["test_accuracy"] > max(before.accuracy, 0.8)
+    assert history[-1]["test_loss"] < before.loss
+    assert trainer.evaluate(trainer.test_loader).loss == history[-1]["test_loss"]
+
+
+def test_the_loop_is_the_one_that_users_write(new_trainer):
+    """The same steps by hand, from the same seed, end at the same weights, bit by bit."""
+    trainer = new_trainer("sgd")
+    trainer.fit(2)
+    twin = new_trainer("sgd")
+    model, optimizer, scheduler = twin.model, twin.optimizer, twin.scheduler
+    for _ in range(2):
+        for x, y in twin.train_loader:
+            optimizer.zero_grad()
+            F.cross_entropy(model(x), y).backward()
+            optimizer.step()
+            scheduler.step()
+        list(twin.test_loader)
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(value.raw, trainer.model.state_dict()[name].raw)
+
+
+def test_what_callbacks_are_told(new_trainer):
+    diary = Diary()
+    trainer = new_trainer(callbacks=[diary])
+    trainer.fit(1)
+    trainer.fit(1)  # nothing left to do
+    steps = [("step", 0, n) for n in (16, 32, 48, 60)]
+    began, ended = ("began", 0, 1), ("ended", 1)
+    assert diary.entries == [began, *steps, ("epoch", 1), ended, ("began", 1, 1), ended]
+
+
+def test_callbacks_hear_of_the_end_of_an_interrupted_run(new_trainer):
+    class Impatient(Callback):
+        def step_ended(self, trainer, tally):
+            raise KeyboardInterrupt
+
+    diary = Diary()
+    trainer = new_trainer(callbacks=[diary, Impatient()])
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(1)
+    assert diary.entries[-1] == ("ended", 0)
+    assert trainer.history == []
+
+
+def test_fit_counts_epochs_in_all(new_trainer):
+    trainer = new_trainer()
+    trainer.fit(1)
+    trainer.fit(3)
+    assert trainer.epoch == 3
+    assert trainer.scheduler.last_epoch == 3 * len(trainer.train_loader)
+
+
+def test_without_test_images_and_schedule(points):
+    model = nn.Linear(2, 3)
+    trainer = Trainer(model, SGD(model.parameters(), lr=0.1), DataLoader(points, 30))
+    [entry] = trainer.fit(1)
+    assert set(entry) == {"epoch", "loss", "accuracy", "seconds", "images_per_second"}
+
+
+def test_scores_are_means_over_images(points):
+    model = nn.Linear(2, 3)
+    images, labels = points.tensors
+    outputs = model(tg.tensor(images))
+    loss = F.cross_entropy(outputs, tg.tensor(labels)).item()
+    right = (outputs.detach().numpy().argmax(1) == labels).mean()
+    for size in (60, 7):
+        score = measure(model, DataLoader(points, size))
+        assert score.loss == pytest.approx(loss, rel=1e-6)
+        assert score.accuracy == pytest.approx(right)
+    assert math.isnan(Tally().score().loss)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_measuring_leaves_the_model_as_it_was(points, training):
+    model = nn.Sequential(nn.Linear(2, 3), nn.Dropout(0.9)).train(training)
+    first, second = (measure(model, DataLoader(points, 60)) for _ in range(2))
+    assert first == second  # no dropout
+    assert {module.training for module in model.modules()} == {training}
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_measuring_goes_on_after_an_error_as_before(points):
+    class Broken(nn.Module):
+        def __init__(self):
+            self.weight = nn.Parameter(tg.zeros(1))
+
+        def forward(self, x):
+            raise ZeroDivisionError
+
+    model = Broken()
+    with pytest.raises(ZeroDivisionError):
+        measure(model, DataLoader(points, 60))
+    assert model.training
+    assert tg.is_grad_enabled()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_is_an_error(points, bad):
+    images, labels = points.tensors
+    images = images.copy()
+    images[40] = bad  # in the third batch of 16
+    model = nn.Linear(2, 3)
+    loader = DataLoader(TensorDataset(images, labels), 16)
+    trainer = Trainer(model, SGD(model.parameters(), lr=0.1), loader)
+    with pytest.raises(RuntimeError, match=r"nan in epoch 1, step 3, at a learning rate of 0\.1"):
+        trainer.fit(1)
+
+
+def test_another_loss(points):
+    images, labels = points.tensors
+    model = nn.Linear(2, 3)
+    targets = tg.tensor(np.eye(3, dtype="float32"))
+    trainer = Trainer(
+        model,
+        SGD(model.parameters(), lr=0.1),
+        DataLoader(points, 20),
+        loss=lambda outputs, labels: ((outputs - targets[labels]) ** 2).mean(),
+    )
+    history = trainer.fit(3)
+    assert history[-1]["loss"] < history[0]["loss"]
+
+
+def test_batches_go_to_the_models_device(double, points):
+    model = nn.Linear(2, 3).to(device="double")
+    trainer = Trainer(model, SGD(model.parameters(), lr=0.1), DataLoader(points, 20))
+    first, second = trainer.fit(2)
+    assert second["loss"] < first["loss"]
+    assert {p.device.type for p in model.parameters()} == {"double"}

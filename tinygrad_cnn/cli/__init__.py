@@ -1,0 +1,47 @@
+"""The command line: `tinygrad-cnn COMMAND ...`, also `python -m tinygrad_cnn COMMAND ...`.
+
+Each command is a file here with `add_parser(subparsers)`, which describes its arguments, and
+`run(args)`, which returns the exit code.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from . import draw, evaluate, predict, summary, train
+
+COMMANDS = (train, evaluate, predict, draw, summary)
+USER_ERROR = 2  # argparse's own code for arguments that are wrong
+INTERRUPTED = 130  # what shells report for Ctrl-C
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    top = argparse.ArgumentParser(
+        prog="tinygrad-cnn",
+        description="Train, measure and look at networks with gradients one can read.",
+    )
+    top.add_argument("--version", action="version", version=f"tinygrad-cnn {__version__}")
+    subparsers = top.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code.
+
+    What the library says of wrong input becomes one sentence on the standard error and code 2. Any
+    other error is a fault of ours and keeps its traceback.
+    """
+    args = parser().parse_args(argv)
+    try:
+        return args.run(args)
+    except (ValueError, RuntimeError, OSError) as error:
+        sentence = str(error).replace("download=True", "--download")
+        print(f"tinygrad-cnn: {sentence}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt as interrupt:
+        print(f"tinygrad-cnn: {str(interrupt) or 'interrupted'}", file=sys.stderr)
+        return INTERRUPTED

@@ -1,0 +1,233 @@
+"""Pooling: the largest element, or the average, of windows."""
+
+from ...ops import create, pool
+from ...tensor import Tensor
+from .window import Size, batched, per_axis, spans
+
+
+def pooled_size(size: int, reach: int, stride: int, padding: int, ceil_mode: bool) -> int:
+    """How many windows are taken; in ceil mode also one that leaves the input at its end.
+
+    Even then a window has to start inside the input, or in the border before it.
+    """
+    room = size + 2 * padding - reach
+    if not ceil_mode:
+        return room // stride + 1
+    count = -(-room // stride) + 1
+    return count if (count - 1) * stride < size + padding else count - 1
+
+
+def pool_settings(
+    name: str,
+    x: Tensor,
+    kernel_size: Size,
+    stride: Size | None,
+    padding: Size,
+    dilation: Size,
+    ceil_mode: bool,
+) -> dict[str, tuple]:
+    """The settings of a pooling gate.
+
+    Raises: RuntimeError for a border wider than half a window, or no room for one window;
+    ValueError for settings out of range.
+    """
+    rank = x.ndim - 2
+    window = per_axis(f"{name}: kernel_size", kernel_size, rank)
+    stride = window if stride is None else per_axis(f"{name}: stride", stride, rank)
+    padding = per_axis(f"{name}: padding", padding, rank, 0)
+    dilation = per_axis(f"{name}: dilation", dilation, rank)
+    reach = spans(window, dilation)
+    if any(2 * p > r for p, r in zip(padding, reach, strict=True)):
+        raise RuntimeError(
+            f"{name}: padding can be at most half of what a window reaches over, {reach}, got "
+            f"{padding}"
+        )
+    sizes = zip(x.shape[2:], reach, stride, padding, strict=True)
+    out = tuple([pooled_size(*of_axis, ceil_mode) for of_axis in sizes])
+    if min(out) < 1:
+        raise RuntimeError(
+            f"{name}: a window that reaches over {reach} does not fit into an input of shape "
+            f"{x.shape} with padding {padding}"
+        )
+    return {
+        "window": window,
+        "stride": stride,
+        "padding": padding,
+        "dilation": dilation,
+        "out": out,
+    }
+
+
+def largest(
+    rank: int,
+    input: Tensor,
+    kernel_size: Size,
+    stride: Size | None,
+    padding: Size,
+    dilation: Size,
+    ceil_mode: bool,
+    return_indices: bool,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """max_pool1d, max_pool2d and max_pool3d: `rank` axes of space."""
+    name = f"max_pool{rank}d"
+    x = batched(name, input, rank)
+    settings = pool_settings(name, x, kernel_size, stride, padding, dilation, ceil_mode)
+    z, indices = pool.max_pool.full(x, **settings)
+    z, indices = (t if x.ndim == input.ndim else t[0] for t in (z, Tensor(indices)))
+    return (z, indices) if return_indices else z
+
+
+def max_pool1d(
+    input: Tensor,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """The largest element of each window along one axis; see max_pool2d.
+
+    Shape: input (N, C, L) -> (N, C, P).
+    """
+    return largest(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def max_pool2d(
+    input: Tensor,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """The largest element of each window; with return_indices also where it was.
+
+    stride: by default the window's size. padding: a border of minus infinity. ceil_mode: keep a
+    last window that leaves the input, if it starts inside. Indices count through H · W.
+
+    Shape: input (N, C, H, W) -> (N, C, P, Q), as conv2d; rounded up in ceil mode.
+
+    Rule: the first largest element of a window gets its gradient.
+
+    Raises: RuntimeError if no window fits or padding is more than half a window, ValueError for
+    other settings out of range.
+    """
+    return largest(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def max_pool3d(
+    input: Tensor,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """The largest element of each window along three axes; see max_pool2d.
+
+    Shape: input (N, C, D, H, W) -> (N, C, O, P, Q).
+    """
+    return largest(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def counted(size: int, window: int, stride: int, padding: int, out: int, border: bool) -> list[int]:
+    """How many elements each window along one axis averages over; the border's too if `border`.
+
+    What lies behind the border, where ceil mode lets windows reach, never counts.
+    """
+    low, high = (-padding, size + padding) if border else (0, size)
+    starts = [q * stride - padding for q in range(out)]
+    return [min(a + window, high) - max(a, low) for a in starts]
+
+
+def averaged(
+    rank: int,
+    input: Tensor,
+    kernel_size: Size,
+    stride: Size | None,
+    padding: Size,
+    ceil_mode: bool,
+    count_include_pad: bool,
+    divisor: int | None = None,
+) -> Tensor:
+    """avg_pool1d, avg_pool2d and avg_pool3d: `rank` axes of space."""
+    name = f"avg_pool{rank}d"
+    if divisor == 0:
+        raise RuntimeError(f"{name}: sums cannot be divided by divisor_override=0")
+    x = batched(name, input, rank)
+    settings = pool_settings(name, x, kernel_size, stride, padding, 1, ceil_mode)
+    z = pool.window_sum(x, **settings)
+    if divisor is None:
+        divisor = 1
+        axes = zip(*[settings[n] for n in ("window", "stride", "padding", "out")], strict=True)
+        for axis, of_axis in enumerate(axes, start=2):
+            counts = counted(x.shape[axis], *of_axis, count_include_pad)
+            if len(set(counts)) == 1:
+                divisor *= counts[0]
+            else:
+                shares = create.tensor([1 / n for n in counts], dtype=z.dtype, device=z.device)
+                z = z * shares.reshape(-1, *[1] * (z.ndim - axis - 1))
+    if divisor != 1:
+        z = z * (1 / divisor)
+    return z if x.ndim == input.ndim else z[0]
+
+
+def avg_pool1d(
+    input: Tensor,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """The average of each window along one axis; see avg_pool2d.
+
+    Shape: input (N, C, L) -> (N, C, P).
+    """
+    return averaged(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+
+def avg_pool2d(
+    input: Tensor,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The average of each window.
+
+    stride: by default the window's size. padding: a border of zeros, which count_include_pad lets
+    count as elements. ceil_mode: keep a last window that leaves the input, if it starts inside.
+    divisor_override: what sums are divided by in place of the number of elements.
+
+    Shape: input (N, C, H, W) -> (N, C, P, Q), as conv2d; rounded up in ceil mode.
+
+    Raises: RuntimeError if no window fits or padding is more than half a window, ValueError for
+    other settings out of range.
+    """
+    return averaged(
+        2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+
+
+def avg_pool3d(
+    input: Tensor,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The average of each window along three axes; see avg_pool2d.
+
+    Shape: input (N, C, D, H, W) -> (N, C, O, P, Q).
+    """
+    return averaged(
+        3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )

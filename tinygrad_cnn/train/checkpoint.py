@@ -1,0 +1,77 @@
+"""Checkpoints: everything that a run needs to go on as if nothing had happened.
+
+A checkpoint is a dict in a file of `tinygrad_cnn.save`: "settings" (what the run was begun with),
+"model", "optimizer", "scheduler", "loader" (the place in the training data), "random" (the
+library's own generator) and "history" (one entry for each epoch done).
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ..io import load, save
+from ..random import default_generator
+from .trainer import Callback, Trainer
+
+PARTS = ("settings", "model", "optimizer", "scheduler", "loader", "random", "history")
+
+
+def state_of(trainer: Trainer, settings: dict[str, Any]) -> dict[str, Any]:
+    """The checkpoint of a run as it stands now; its Tensors are shared with the run."""
+    scheduler = trainer.scheduler
+    return {
+        "settings": settings,
+        "model": trainer.model.state_dict(),
+        "optimizer": trainer.optimizer.state_dict(),
+        "scheduler": None if scheduler is None else scheduler.state_dict(),
+        "loader": trainer.train_loader.state_dict(),
+        "random": default_generator.get_state(),
+        "history": trainer.history,
+    }
+
+
+def restore(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
+    """Let `trainer` go on where the run of `checkpoint` was.
+
+    It has to be made as that run's was: the same model, data, optimiser and schedule.
+
+    Raises: RuntimeError or ValueError if the model or the optimiser is of another shape.
+    """
+    trainer.model.load_state_dict(checkpoint["model"])
+    trainer.optimizer.load_state_dict(checkpoint["optimizer"])
+    if trainer.scheduler is not None:
+        trainer.scheduler.load_state_dict(checkpoint["scheduler"])
+    trainer.train_loader.load_state_dict(checkpoint["loader"])
+    default_generator.set_state(checkpoint["random"])
+    trainer.history = list(checkpoint["history"])
+
+
+def load_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
+    """The checkpoint in a file.
+
+    Raises: FileNotFoundError if there is none; ValueError if the file is damaged or no checkpoint.
+    """
+    state = load(path)
+    missing = [part for part in PARTS if not isinstance(state, dict) or part not in state]
+    if missing:
+        raise ValueError(
+            f"{path} is no checkpoint of a training run: it has no {', '.join(missing)}; give a "
+            "file that training has written"
+        )
+    return state
+
+
+class Checkpoints(Callback):
+    """Writes the checkpoint to the file `path` after every epoch, in one step.
+
+    Whenever the program is killed, the file is that of the last epoch done.
+    """
+
+    def __init__(self, path: str | os.PathLike, settings: dict[str, Any]) -> None:
+        self.path = Path(path)
+        self.settings = settings
+
+    def epoch_ended(self, trainer: Trainer) -> None:
+        """Write the file anew."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        save(state_of(trainer, self.settings), self.path)

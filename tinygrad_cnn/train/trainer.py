@@ -1,0 +1,189 @@
+"""Trainer: the loop that trains a classifier, and what it tells while it runs.
+
+    trainer = Trainer(model, optimizer, train_loader, test_loader, scheduler=scheduler)
+    trainer.fit(epochs=30)
+    print(trainer.evaluate(test_loader).accuracy)
+
+Everything that a user may want to see or keep happens in callbacks.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ..autograd import no_grad
+from ..data import DataLoader
+from ..nn import Module
+from ..nn import functional as F
+from ..optim import Optimizer
+from ..optim.lr_scheduler import LRScheduler
+from ..tensor import Tensor
+
+
+class Score(NamedTuple):
+    """The mean loss of some images, and the share of them that was classified rightly."""
+
+    loss: float
+    accuracy: float
+
+
+@dataclass
+class Tally:
+    """Sums over the images seen so far, since `began` (a time of `time.perf_counter`)."""
+
+    images: int = 0
+    loss: float = 0.0
+    right: int = 0
+    began: float = field(default_factory=time.perf_counter)
+
+    def add(self, loss: float, outputs: Tensor, labels: Tensor) -> None:
+        """Count a batch with this mean loss. Shape: outputs (N, classes), labels (N,)."""
+        self.images += len(labels)
+        self.loss += loss * len(labels)
+        self.right += (outputs.detach().argmax(1) == labels).sum().item()
+
+    def score(self) -> Score:
+        """The means; nan before the first image."""
+        if not self.images:
+            return Score(math.nan, math.nan)
+        return Score(self.loss / self.images, self.right / self.images)
+
+    def seconds(self) -> float:
+        """The time since this tally began."""
+        return time.perf_counter() - self.began
+
+
+class Callback:
+    """What a Trainer tells as it fits; a subclass overrides what it wants to hear."""
+
+    def fit_began(self, trainer: "Trainer", epochs: int) -> None:
+        """Training goes on until `epochs` epochs are done."""
+
+    def step_ended(self, trainer: "Trainer", tally: Tally) -> None:
+        """One more batch is done; `tally` is over the epoch so far."""
+
+    def epoch_ended(self, trainer: "Trainer") -> None:
+        """One more epoch is done; the last entry of `trainer.history` is about it."""
+
+    def fit_ended(self, trainer: "Trainer") -> None:
+        """Training is over, or an error or Ctrl-C is about to end it."""
+
+
+class Trainer:
+    """Trains `model` on batches (images, labels), and measures it on others.
+
+    scheduler: its `step()` is called after every batch. loss: of (outputs, labels), a mean over the
+    batch. Batches go to the device of the model. `history` has a dict for every epoch that is done:
+    epoch, loss and accuracy in training; test_loss and test_accuracy if there is a test_loader;
+    seconds and images_per_second of the training.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        optimizer: Optimizer,
+        train_loader: DataLoader,
+        test_loader: DataLoader | None = None,
+        *,
+        scheduler: LRScheduler | None = None,
+        loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+        callbacks: Sequence[Callback] = (),
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.train_loader = train_loader
+        self.test_loader = test_loader
+        self.scheduler = scheduler
+        self.loss = loss
+        self.callbacks = list(callbacks)
+        self.history: list[dict[str, Any]] = []
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done."""
+        return len(self.history)
+
+    def fit(self, epochs: int) -> list[dict[str, Any]]:
+        """The history, after training until `epochs` epochs are done in all.
+
+        Raises: RuntimeError if the loss of a batch is not a finite number.
+        """
+        self.tell("fit_began", epochs)
+        try:
+            while self.epoch < epochs:
+                self.history.append(self.train_epoch())
+                self.tell("epoch_ended")
+        finally:
+            self.tell("fit_ended")
+        return self.history
+
+    def train_epoch(self) -> dict[str, Any]:
+        """The entry for the history, after one time through the training data."""
+        self.model.train()
+        tally = Tally()
+        for images, labels in batches_for(self.model, self.train_loader):
+            loss, outputs = self.train_step(images, labels)
+            if not math.isfinite(loss):
+                raise RuntimeError(self.diverged(loss, tally))
+            tally.add(loss, outputs, labels)
+            self.tell("step_ended", tally)
+        entry = {"epoch": self.epoch + 1, **tally.score()._asdict()}
+        entry["seconds"] = tally.seconds()
+        entry["images_per_second"] = tally.images / entry["seconds"]
+        if self.test_loader is not None:
+            test = self.evaluate(self.test_loader)
+            entry.update(test_loss=test.loss, test_accuracy=test.accuracy)
+        return entry
+
+    def train_step(self, images: Tensor, labels: Tensor) -> tuple[float, Tensor]:
+        """The loss and the outputs of one batch, after a step of the optimiser against it."""
+        self.optimizer.zero_grad()
+        outputs = self.model(images)
+        loss = self.loss(outputs, labels)
+        loss.backward()
+        self.optimizer.step()
+        if self.scheduler is not None:
+            self.scheduler.step()
+        return loss.item(), outputs
+
+    def diverged(self, loss: float, tally: Tally) -> str:
+        """What to say of a loss that is no finite number."""
+        step = tally.images // self.train_loader.batch_size + 1
+        rate = self.optimizer.param_groups[0]["lr"]
+        return (
+            f"the loss became {loss} in epoch {self.epoch + 1}, step {step}, at a learning rate of "
+            f"{rate:.3g}; choose a smaller learning rate, or look for nan in the images"
+        )
+
+    def evaluate(self, loader: DataLoader) -> Score:
+        """Mean loss and accuracy on the images of `loader`, with the model set to evaluation."""
+        return measure(self.model, loader, self.loss)
+
+    def tell(self, event: str, *what: Any) -> None:
+        """Call the method `event` of every callback."""
+        for callback in self.callbacks:
+            getattr(callback, event)(self, *what)
+
+
+@no_grad()
+def measure(model: Module, loader: DataLoader, loss: Callable = F.cross_entropy) -> Score:
+    """Mean loss and accuracy of `model` on the images of `loader`; it is set to evaluation for it.
+
+    loss: of (outputs, labels), a mean over the batch.
+    """
+    training = model.training
+    model.eval()
+    tally = Tally()
+    for images, labels in batches_for(model, loader):
+        outputs = model(images)
+        tally.add(loss(outputs, labels).item(), outputs, labels)
+    model.train(training)
+    return tally.score()
+
+
+def batches_for(model: Module, loader: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches of `loader` on the device of `model`."""
+    device = next(model.parameters()).device
+    return ((images.to(device), labels.to(device)) for images, labels in loader)

@@ -1,0 +1,69 @@
+"""What there is to see in a graph: boxes, and wires between them, with their numbers.
+
+`read` (in reader.py) makes a Scene of a graph of either mode; `draw` and `draw_text` write down
+what is in it.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+
+@dataclass(eq=False)
+class Box:
+    """A node, or a constant, as a picture shows it. A number that is not known is None.
+
+    kind: "leaf", "gate", "constant", or "cut" for what lies beyond the picture's edge. key: `n3`
+    for the third node. symbol: how its gate is written. wires, uses: those that end, start here.
+    """
+
+    kind: str
+    title: str = ""
+    key: str = ""
+    symbol: str = ""
+    settings: str = ""
+    shape: tuple | None = None
+    dtype: str = ""
+    value: object = None
+    grad: object = None
+    wires: list["Wire"] = field(default_factory=list, repr=False)  # from its inputs, in order
+    uses: list["Wire"] = field(default_factory=list, repr=False)  # oldest consumer first
+
+    def sent(self) -> list["Wire"]:
+        """The uses that send a gradient, in the order in which it arrives: youngest first."""
+        return [wire for wire in reversed(self.uses) if wire.sent is not None]
+
+    def elsewhere(self) -> float | None:
+        """The part of a Value's gradient that no wire explains; None if the wires explain it.
+
+        It came from an earlier backward, or through gates outside the picture.
+        """
+        terms = [wire.sent for wire in self.sent()]
+        if not terms or not all(map(math.isfinite, [self.grad, *terms])):
+            return None
+        rest = self.grad - math.fsum(terms)
+        return rest if abs(rest) > 1e-9 * max(map(abs, [self.grad, *terms])) else None
+
+
+@dataclass(eq=False)
+class Wire:
+    """One input of a gate. local: the local derivative; sent: what the gate sent back along it."""
+
+    source: Box
+    target: Box
+    local: float | None = None
+    sent: float | None = None
+
+
+@dataclass(eq=False)
+class Scene:
+    """A graph as a picture shows it.
+
+    boxes: oldest first; root: the one of the result. scalar: whether its nodes are single numbers;
+    graded: whether gradients are known. notes: what has to be said about it.
+    """
+
+    boxes: list[Box]
+    root: Box
+    scalar: bool
+    graded: bool
+    notes: list[str]
