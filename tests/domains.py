@@ -98,7 +98,7 @@ def elu(x, alpha):
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))
 
 
-# --- the same in PyTorch, where it is not one function of that name ---------------------------------
+# --- the same in PyTorch, where it is not one function of that name -------------------------------
 
 
 def functional(name: str) -> Callable:

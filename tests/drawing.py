@@ -296,9 +296,9 @@ def contracted(draw) -> Case:
 
 
 @st.composite
-def convolution(draw, kind: str) -> Case:
-    """What conv, conv_dx or conv_dw takes, for one to three axes of space, batches of 0 to 2."""
-    rank = draw(st.integers(1, 3))
+def convolution(draw, kind: str, ranks: tuple[int, ...] = (1, 2, 3)) -> Case:
+    """What conv, conv_dx or conv_dw takes, for so many axes of space, batches of 0 to 2."""
+    rank = draw(st.sampled_from(ranks))
     largest = 3 if rank < 3 else 2
     window, stride, padding, dilation = (
         tuple(draw(st.lists(st.integers(low, high), min_size=rank, max_size=rank)))
@@ -323,16 +323,23 @@ def convolution(draw, kind: str) -> Case:
 
 
 @st.composite
-def pooling(draw, domain: Callable, back: bool = False) -> Case:
+def pooling(
+    draw,
+    domain: Callable,
+    back: bool = False,
+    ranks: tuple[int, ...] = (1, 2, 3),
+    square: bool = False,
+) -> Case:
     """What pooling takes: windows that touch the space, the output's size rounded up or down.
 
-    With `back` numbers for the windows, and the size of the space.
+    With `back` numbers for the windows, and the size of the space. square: one window, stride,
+    padding and dilation for all axes.
     """
-    rank = draw(st.integers(1, 3))
     axes = []
-    for _ in range(rank):
-        r, s = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-        p, d = draw(st.integers(0, r // 2)), draw(st.integers(1, 2))
+    for axis in range(draw(st.sampled_from(ranks))):
+        if axis == 0 or not square:
+            r, s, d = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 2))
+            p = draw(st.integers(0, r // 2))
         size = max(d, d * (r - 1) + 1 - 2 * p) + draw(st.integers(0, 2))
         room = size + 2 * p - d * (r - 1) - 1
         q = room // s + 1
@@ -349,10 +356,10 @@ def pooling(draw, domain: Callable, back: bool = False) -> Case:
 
 
 @st.composite
-def places(draw, back: bool = False) -> Case:
+def places(draw, back: bool = False, ranks: tuple[int, ...] = (1, 2, 3)) -> Case:
     """An array and indices that count through its space; with `back` numbers for their places."""
     n, c = draw(st.integers(0, 2)), draw(st.integers(1, 2))
-    rank = draw(st.integers(1, 3))
+    rank = draw(st.sampled_from(ranks))
     space, out = (draw(hnp.array_shapes(min_dims=rank, max_dims=rank, max_side=3)) for _ in "12")
     rng = draw(generators())
     indices = rng.integers(0, math.prod(space), (n, c, *out))

@@ -329,10 +329,9 @@ def check_scalar_gradients(found: list, want: list[np.ndarray]) -> None:
 # --- dtypes ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float16])
 @pytest.mark.parametrize("name", SMOOTH)
-@given(data=st.data())
-def test_no_number_gets_wider(name, dtype, data):
+@given(data=st.data(), dtype=st.sampled_from([np.float32, np.float16]))
+def test_no_number_gets_wider(name, data, dtype):
     case = data.draw(ROWS[name].cases)
     if "dtype" in case.settings:
         case.settings["dtype"] = np.dtype(dtype)
@@ -397,10 +396,9 @@ def laid_out(x: np.ndarray, layout: str) -> np.ndarray:
     return made
 
 
-@pytest.mark.parametrize("layout", ["Fortran", "reversed", "every second"])
 @pytest.mark.parametrize("name", NAMES)
-@given(data=st.data())
-def test_strides_and_read_only_memory_do_not_matter(name, layout, data):
+@given(data=st.data(), layout=st.sampled_from(["Fortran", "reversed", "every second"]))
+def test_strides_and_read_only_memory_do_not_matter(name, data, layout):
     case = data.draw(ROWS[name].cases)
     inputs = tuple(x if x is None else laid_out(x, layout) for x in case.inputs)
     strange = Case(inputs, case.settings)

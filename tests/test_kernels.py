@@ -9,7 +9,8 @@ import types
 import numpy as np
 import pytest
 from domains import ROWS
-from hypothesis import given
+from drawing import REAL, Case, convolution, one_of, places, pooling
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import agree
 from test_gates import FUNCTIONS, NAMES, SCALAR, outputs
@@ -135,18 +136,48 @@ def rounded(x, dtype):
     return x.astype(dtype) if x is not None and x.dtype.kind == "f" else x
 
 
+# What the overlays cover: images in the plane.
+PLANAR = {
+    "conv": convolution("conv", (2,)),
+    "conv_dx": convolution("conv_dx", (2,)),
+    "conv_dw": convolution("conv_dw", (2,)),
+    "max_pool": pooling(one_of(np.nan, np.inf, -np.inf, 0.0, 1.0), ranks=(2,), square=True),
+    "unpool": places(back=True, ranks=(2,)),
+    "window_sum": pooling(REAL, ranks=(2,), square=True),
+    "window_sum_dx": pooling(REAL, back=True, ranks=(2,), square=True),
+}
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", sorted(cpu.OVERLAYS))
+@given(data=st.data())
+@settings(max_examples=50)
+def test_every_overlay_computes_what_the_body_computes(name, dtype, data):
+    check_against_body(name, data.draw(PLANAR[name]), dtype)
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # bodies alone do not silence NumPy
-@given(data=st.data())
-def test_every_kernel_computes_what_the_body_computes(name, dtype, data):
+@given(data=st.data(), dtype=st.sampled_from([np.float32, np.float16]))
+def test_every_kernel_computes_what_the_body_computes(name, data, dtype):
+    check_against_body(name, data.draw(ROWS[name].cases), dtype)
+
+
+def everything(name: str, inputs: list, settings: dict) -> list:
+    """What a gate returns, with its second result where it has one: indices, means."""
+    gate = FUNCTIONS[name]
+    if not gate.gate.aux:
+        return outputs(name, inputs, settings)
+    z, aux = gate.full(*inputs, **settings)
+    return [z, *aux] if isinstance(aux, tuple) else [z, aux]
+
+
+def check_against_body(name: str, case: Case, dtype: type) -> None:
     """Within 32 units in the last place of the largest number: sums may be taken in any order."""
-    case = data.draw(ROWS[name].cases)
     inputs = [rounded(x, dtype) for x in case.inputs]
-    settings = dict(case.settings)
-    fast = outputs(name, inputs, settings)
+    fast = everything(name, inputs, case.settings)
     with kernels.use("reference"):
-        slow = outputs(name, inputs, settings)
+        slow = everything(name, inputs, case.settings)
     for a, b in zip(fast, slow, strict=True):
         assert np.asarray(a).dtype == np.asarray(b).dtype
         agree("reference bodies", np.asarray(a), np.asarray(b), 32 * np.finfo(dtype).eps)
@@ -154,10 +185,11 @@ def test_every_kernel_computes_what_the_body_computes(name, dtype, data):
 
 @pytest.mark.skipif(kernels.overlay("cpu_conv") is None, reason="there is no Numba here")
 @pytest.mark.parametrize("name", sorted(cpu.OVERLAYS))
-def test_the_row_of_an_overlaid_gate_reaches_its_kernel(name):
+def test_what_is_drawn_for_an_overlay_reaches_it(name):
     """Otherwise the comparison with the body would compare the body with itself."""
 
-    @given(ROWS[name].cases)
+    @given(PLANAR[name])
+    @settings(max_examples=50)
     def run(case):
         outputs(name, case.inputs, case.settings)
 

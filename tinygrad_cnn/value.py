@@ -7,7 +7,6 @@ is what the speed of scalar mode hangs on.
 
 from .graph import LOCK, Node, backprop, by_age, tick
 
-
 PLAIN = ""  # the label of a plain number that met a Value: a constant, for pictures
 
 

@@ -171,6 +171,7 @@ def test_values_are_torchs(torch):
         (lambda: nn.Conv2d(3, 4, 3, groups=2), "groups has to divide .* got 2 for 3 and 4"),
         (lambda: nn.Conv2d(4, 3, 3, groups=2), "groups has to divide .* got 2 for 4 and 3"),
         (lambda: nn.Conv2d(4, 4, 3, groups=0), "got 0 for 4 and 4"),
+        (lambda: nn.Linear(3, -2), r"at least 0, got a parameter of shape \(-2, 3\)"),
         (lambda: nn.Conv1d(1, 1, (3, 3)), r"Conv1d: kernel_size .* got \(3, 3\)"),
         (lambda: nn.Conv3d(1, 1, 3, stride=0), "Conv3d: stride takes .* got 0"),
         (lambda: nn.Conv2d(1, 1, 3, padding=-1), "Conv2d: padding takes .* got -1"),
@@ -237,7 +238,7 @@ def test_the_table_of_c3():
 
 def test_c3_by_default():
     layer = nn.PartialConv2d(6, 16, 5)
-    assert layer.links == 60
+    assert layer.weight.shape == (60, 5, 5)
     assert count(layer) == 6 * 76 + 9 * 101 + 151 == 1_516
     assert layer.connections((16, 10, 10)) == 151_600
     assert repr(layer) == "PartialConv2d(6, 16, kernel_size=(5, 5), stride=(1, 1), links=60)"
@@ -247,7 +248,7 @@ def test_c3_by_default():
 @given(st.lists(st.lists(st.integers(0, 1), min_size=3, max_size=3), min_size=2, max_size=2))
 def test_maps_see_what_the_table_says(table):
     if not np.any(table, 0).all():
-        with pytest.raises(ValueError, match=r"output map \d sees nothing"):
+        with pytest.raises(ValueError, match=r"nothing to output map \d"):
             nn.PartialConv2d(2, 3, 1, table=table)
         return
     layer = nn.PartialConv2d(2, 3, 1, bias=False, table=table)
@@ -260,6 +261,8 @@ def test_every_map_starts_within_its_own_bound():
     layer = nn.PartialConv2d(6, 16, 5)
     layer.reset_parameters(lambda fan_in: 1 / fan_in)
     maps = [3] * 6 + [4] * 9 + [6]
+    assert layer.fans_in() == [25 * seen for seen in maps]
+    assert layer.fan_in == 150
     start = 0
     for k, seen in enumerate(maps):
         limit = 1 / (25 * seen)

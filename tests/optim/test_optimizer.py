@@ -257,3 +257,23 @@ def test_a_rule_of_ones_own():
     w.grad = tg.tensor([7.0, -0.1])
     SignDescent([w], {"lr": 1.0}).step()
     assert w.tolist() == [2.0, -1.0]
+
+
+def test_a_step_stays_on_the_device(maker, double, parameters, give_gradients):
+    """The same numbers as on the CPU, and none of them read by the host on the way."""
+    params = parameters()
+    twins = [p.detach().to("double").requires_grad_() for p in params]
+    optimizer, twin = maker(params), maker(twins)
+    for t in range(3):
+        give_gradients(params, t)
+        for p, q in zip(params, twins, strict=True):
+            q.grad = None if p.grad is None else p.grad.to("double")
+        optimizer.step()
+        with double.counting_syncs() as syncs:
+            twin.step()
+        assert not syncs
+        for p, q in zip(params, twins, strict=True):
+            np.testing.assert_array_equal(p.raw, q.detach().cpu().raw)
+    twin.load_state_dict(optimizer.state_dict())
+    for entry in twin.state_dict()["state"].values():
+        assert {x.device.type for x in entry.values() if isinstance(x, tg.Tensor)} <= {"double"}

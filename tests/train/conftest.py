@@ -13,7 +13,7 @@ from tinygrad_cnn.train import Trainer
 EPOCHS = 4
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def points():
     """60 points in three heaps, and which heap each is in."""
     rng = np.random.default_rng(0)
@@ -22,7 +22,7 @@ def points():
     return TensorDataset(images.astype("float32"), labels)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_trainer(points):
     """A function: a trainer of a small model with dropout, always from the same seed."""
 

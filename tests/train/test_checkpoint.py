@@ -54,16 +54,18 @@ def test_a_killed_run_goes_on_bit_by_bit(new_trainer, tmp_path_factory, steps, o
 
 
 def test_without_a_schedule(new_trainer, tmp_path):
-    whole, first, second = new_trainer(), new_trainer(), new_trainer(seed=7)
-    for trainer in (whole, first, second):
+    def plain(seed=0):
+        trainer = new_trainer(seed=seed)
         trainer.scheduler = None
+        return trainer
+
+    whole = plain()
     whole.fit(2)
     expected = state_of(whole, {})
-    tg.manual_seed(0)
-    first = new_trainer()
-    first.scheduler = None
+    first = plain()
     first.fit(1)
     save(state_of(first, {}), tmp_path / "checkpoint")
+    second = plain(seed=7)
     restore(second, load_checkpoint(tmp_path / "checkpoint"))
     second.fit(2)
     assert same(state_of(second, {}), expected)

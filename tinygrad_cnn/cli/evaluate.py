@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 
-from ..train.recipe import DATA, data_of, test_loader, trained
+from ..train.recipe import DATA, data_of, loader_of, trained
 from ..train.trainer import measure
 from .options import add_checkpoint, add_data_options
 
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     if args.data not in (None, recipe.data):
         recipe = dataclasses.replace(recipe, data=args.data, split="shuffled")
     images = data_of(recipe, train=False, root=args.root, download=args.download)
-    loss, accuracy = measure(model, test_loader(images))
+    loss, accuracy = measure(model, loader_of(images))
     print(f"{recipe.model} on {len(images):,} test images of {recipe.data}")
     print(f"accuracy {accuracy:.2%}  loss {loss:.4f}")
     return 0

@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         trainer.fit(recipe.epochs)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(interrupted(trainer, recipe, folder)) from None
+        raise KeyboardInterrupt(interrupted(trainer, recipe, args, folder)) from None
     print(result(trainer, recipe, path))
     return 0
 
@@ -156,14 +156,19 @@ def headline(trainer: Trainer, recipe: Recipe) -> str:
     )
 
 
-def interrupted(trainer: Trainer, recipe: Recipe, folder: Path) -> str:
+def interrupted(trainer: Trainer, recipe: Recipe, args: argparse.Namespace, folder: Path) -> str:
     """What was kept after Ctrl-C, and how to go on."""
     if not trainer.epoch:
         return "interrupted in the first epoch; nothing is kept"
-    command = f"tinygrad-cnn train {recipe.model} --data {recipe.data} --resume --output "
+    command = ["tinygrad-cnn", "train", recipe.model, "--data", recipe.data, "--resume"]
+    command += ["--output", str(folder)]
+    if args.root is not None:
+        command += ["--root", str(args.root)]
+    if args.device != "cpu":
+        command += ["--device", args.device]
     return (
         f"interrupted; epoch {trainer.epoch} of {recipe.epochs} is kept in {folder / CHECKPOINT}\n"
-        f"go on with: {command}{shlex.quote(str(folder))}"
+        f"go on with: {shlex.join(command)}"
     )
 
 

@@ -5,7 +5,7 @@ the next one asks the server for the rest. Only when the checksum is right is it
 under its own name is always complete. Nothing here runs unless somebody asks for a download. Two
 processes should not fetch the same file at the same time: they would share the `*.part`.
 
-Python's web modules are imported where they are used, for they take long and few programs need them.
+Python's web modules are imported where they are used: they take long, and few programs need them.
 """
 
 import gzip

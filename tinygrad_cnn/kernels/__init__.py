@@ -3,26 +3,35 @@
 A backend is a namespace. `xp` is its array module (None for Python floats), `asarray` makes its own
 raw type, `uniform` draws random numbers; every other function is a kernel and has the name of the
 gate it computes. A gate without a kernel is computed by its body, the readable reference. `scalar`
-serves Python floats: scalar mode is one more backend. `cuda` is loaded at the first CuPy array.
+serves Python floats: scalar mode is one more backend. `meta` serves shapes without numbers. `cuda`
+is loaded at the first CuPy array.
 """
 
 import contextlib
+import functools
 import importlib
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
-from . import cpu, scalar
+from . import cpu, meta, scalar
 
 DEFAULT = np.dtype("float32")  # what Python floats become
 GATES = []  # the record of every gate, by order of definition: for `use`, tests and pictures
-REFERENCE = [os.environ.get("TINYGRAD_CNN_KERNELS", "") == "reference"]
 
 # np.generic stands before float, since np.float64 is a subclass of float.
-BACKENDS = {np.ndarray: cpu, np.generic: cpu, float: scalar, int: scalar, bool: scalar}
+BACKENDS = {
+    np.ndarray: cpu,
+    np.generic: cpu,
+    float: scalar,
+    int: scalar,
+    bool: scalar,
+    meta.Meta: meta,
+}
 
 
 def add_backend(kind: type, backend: ModuleType | SimpleNamespace) -> None:
@@ -52,7 +61,7 @@ def backend(kind: type) -> ModuleType | SimpleNamespace:
 
 
 def named(device: str) -> ModuleType | SimpleNamespace:
-    """The backend that keeps its arrays on `device`: "cpu" or "cuda".
+    """The backend that keeps its arrays on `device`: "cpu", "cuda" or "meta".
 
     Raises: RuntimeError if the device cannot be used here, ValueError if there is no such device.
     """
@@ -64,7 +73,7 @@ def named(device: str) -> ModuleType | SimpleNamespace:
     for space in BACKENDS.values():
         if getattr(space, "device", None) == device:
             return space
-    raise ValueError(f"no device {device!r}; there are 'cpu' and 'cuda'")
+    raise ValueError(f"no device {device!r}; there are 'cpu', 'cuda' and 'meta'")
 
 
 def xp(*xs: object) -> ModuleType:
@@ -75,28 +84,92 @@ def xp(*xs: object) -> ModuleType:
 def find(kind: type, name: str, body: Callable) -> Callable:
     """What computes the gate `name` on raw numbers of type `kind`: a kernel, else the body."""
     space = backend(kind)
-    if REFERENCE[-1] and space.xp is not None:
+    if REFERENCE[-1] and space not in (scalar, meta):  # theirs are not for speed
         return body
-    fast = getattr(space, "FAST", {}).get(name)
-    if fast is not None:
-        return with_fallback(name, fast, getattr(space, name, body))
-    return getattr(space, name, body)
+    plain = getattr(space, name, body)
+    home = getattr(space, "OVERLAYS", {}).get(name)
+    return plain if home is None else overlaid(name, home, plain)
 
 
-SERVED: dict[tuple[str, str], int] = {}  # (gate, "fast" or "body") -> calls, for report()
+@dataclass
+class Served:
+    """How often an overlay's kernel computed its gate, and how often what it overlays did."""
+
+    kernel: str
+    calls: int = 0
+    fallbacks: int = 0
+
+
+class Report(dict[str, Served]):
+    """By gate what its overlaid kernel did; printed as a table."""
+
+    def __str__(self) -> str:
+        if not self:
+            return "No gate was computed by a kernel of an overlay."
+        lines = [f"{'gate':<16}{'kernel':<26}{'calls':>10}{'fallbacks':>11}"]
+        for name, s in sorted(self.items()):
+            lines.append(f"{name:<16}{s.kernel:<26}{s.calls:>10}{s.fallbacks:>11}")
+        for home, reason in sorted(UNUSABLE.items()):
+            lines.append(f"{home} cannot be used: {reason}")
+        return "\n".join(lines)
+
+
+SERVED: dict[str, Served] = {}
+UNUSABLE: dict[str, str] = {}  # overlays that could not be imported, and why
 COUNTING = threading.Lock()
 
 
-def with_fallback(name: str, fast: Callable, body: Callable) -> Callable:
-    """`fast`, and where it returns NotImplemented (a case it does not cover) the body."""
+def report() -> Report:
+    """Which kernels of overlays served which gates so far in this process, and how often.
 
-    def kernel(*args, **settings):
-        z = fast(*args, **settings)
-        who = "body" if z is NotImplemented else "fast"
-        SERVED[name, who] = SERVED.get((name, who), 0) + 1
-        return body(*args, **settings) if z is NotImplemented else z
+    A fallback is a call that the kernel did not cover: the gate's body computed it. Gates without
+    an overlay are not counted.
+    """
+    with COUNTING:
+        return Report({name: replace(served) for name, served in SERVED.items()})
+
+
+def overlaid(name: str, home: str, plain: Callable) -> Callable:
+    """The function `name` of the module `home`, which is imported at the first call; and `plain`
+    where the module cannot be imported or the function returns NotImplemented."""
+    served = SERVED.setdefault(name, Served(f"{home}.{name}"))
+
+    def kernel(*inputs, **settings):
+        fast = getattr(overlay(home), name, None)
+        z = NotImplemented if fast is None else fast(*inputs, **settings)
+        with COUNTING:
+            if z is NotImplemented:
+                served.fallbacks += 1
+            else:
+                served.calls += 1
+        return plain(*inputs, **settings) if z is NotImplemented else z
 
     return kernel
+
+
+@functools.cache
+def overlay(home: str) -> ModuleType | None:
+    """The module of an overlay; None if it cannot be imported, as where Numba does not work with
+    this NumPy: the library then is slower, not broken."""
+    try:
+        return importlib.import_module(f".{home}", __name__)
+    except ImportError as error:
+        UNUSABLE[home] = str(error)
+        return None
+
+
+def is_reference(choice: str) -> bool:
+    """Whether `choice` is "reference" and not "fast".
+
+    Raises: ValueError if it is neither.
+    """
+    if choice not in ("reference", "fast"):
+        raise ValueError(f"kernels are 'reference' or 'fast', got {choice!r}")
+    return choice == "reference"
+
+
+# Whether bodies alone compute: from the start, then by nesting of `use`.
+REFERENCE = [is_reference(os.environ.get("TINYGRAD_CNN_KERNELS") or "fast")]
 
 
 @contextlib.contextmanager
@@ -106,9 +179,7 @@ def use(choice: str) -> Iterator[None]:
     The switch is the process's, not the thread's. The environment variable
     TINYGRAD_CNN_KERNELS=reference sets it from the start.
     """
-    if choice not in ("reference", "fast"):
-        raise ValueError(f"kernels are 'reference' or 'fast', got {choice!r}")
-    REFERENCE.append(choice == "reference")
+    REFERENCE.append(is_reference(choice))
     forget()
     try:
         yield

@@ -5,6 +5,7 @@ silences them once for all its rules.
 """
 
 import ctypes
+import importlib.util
 import operator
 import os
 import sys
@@ -14,6 +15,12 @@ import numpy as np
 xp = np
 asarray = np.asarray
 device = "cpu"
+
+CONVOLUTION = ("conv", "conv_dx", "conv_dw")
+POOLING = ("max_pool", "unpool", "window_sum", "window_sum_dx")
+OVERLAYS = {}  # gate -> the module of this package with a faster kernel
+if importlib.util.find_spec("numba") is not None:  # looks for Numba, without importing it
+    OVERLAYS = dict.fromkeys(CONVOLUTION, "cpu_conv") | dict.fromkeys(POOLING, "cpu_fused")
 
 
 def keep_pages():

@@ -11,6 +11,7 @@ from ..autograd import no_grad
 from ..tensor import Tensor
 from . import functional as F
 from . import init
+from .functional.conv import Table, linked
 from .functional.window import Size, per_axis
 from .module import Buffer, Module, Parameter
 
@@ -26,7 +27,12 @@ C3_TABLE = (
 
 
 def blank(shape: Sequence[int], device: object, dtype: object) -> Parameter:
-    """A Parameter of zeros, for `reset_parameters` to fill."""
+    """A Parameter of zeros, for `reset_parameters` to fill.
+
+    Raises: ValueError for a size below 0.
+    """
+    if min(shape) < 0:
+        raise ValueError(f"the sizes of a layer are at least 0, got a parameter of shape {shape}")
     return Parameter(Tensor(0.0).to(device=device, dtype=dtype).expand(tuple(shape)).clone())
 
 
@@ -36,17 +42,14 @@ def inverse_root(fan_in: int) -> float:
 
 
 class Weighted(Module):
-    """What layers with weights share: first values, and LeCun's counts.
-
-    fan_in: how many inputs each output sees.
-    """
+    """What layers with weights share: first values, and LeCun's counts."""
 
     bias = None
 
     @property
     def fan_in(self) -> int:
-        """How many inputs each output sees."""
-        raise NotImplementedError(f"{type(self).__name__} has to say how many inputs a unit sees")
+        """How many inputs an output sees."""
+        raise NotImplementedError(f"{type(self).__name__} has to say what an output sees")
 
     def reset_parameters(self, bound: Callable[[int], float] = inverse_root) -> None:
         """Draw weights and biases anew, uniformly from within ±bound(fan in)."""
@@ -115,7 +118,7 @@ class Convolution(Weighted):
 
     @property
     def fan_in(self) -> int:
-        """How many inputs each output sees."""
+        """How many inputs an output sees."""
         return math.prod(self.weight_shape()[1:])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -176,9 +179,9 @@ class Conv3d(Convolution):
 class PartialConv2d(Convolution):
     """A convolution whose output maps each see only some of the input maps.
 
-    table: one row per input map and one column per output map, "X" (or 1) where they are linked;
-    by default that of LeNet-5's layer C3, for 6 and 16 maps. Only linked weights exist, in the
-    order of output maps and then input maps.
+    table: one row per input map and one column per output map, "X" or 1 where they are linked; by
+    default that of LeNet-5's layer C3, for 6 and 16 maps. Only linked weights exist, in the order
+    of output maps, then input maps.
 
     Shape: (N, in_channels, H, W) -> (N, out_channels, P, Q); weight (links, R, S).
 
@@ -199,7 +202,7 @@ class PartialConv2d(Convolution):
         dilation: Size = 1,
         bias: bool = True,
         *,
-        table: Sequence[str | Sequence[int]] = C3_TABLE,
+        table: Table = C3_TABLE,
         device: object = None,
         dtype: object = None,
     ) -> None:
@@ -209,35 +212,34 @@ class PartialConv2d(Convolution):
                 f"PartialConv2d: a layer of {in_channels} to {out_channels} maps takes a table of "
                 f"as many rows and columns, got {len(table)} rows of {sorted(sizes)}"
             )
-        links = [[row[k] in ("X", 1) for row in table] for k in range(out_channels)]
-        if not all(map(any, links)):
-            raise ValueError(
-                f"PartialConv2d: output map {links.index([False] * in_channels)} sees nothing"
-            )
-        self.table = Buffer(Tensor(links).to(device=device), persistent=False)
+        blind = set(range(out_channels)) - {k for k, _ in linked(table)}
+        if blind:
+            raise ValueError(f"PartialConv2d: its table shows nothing to output map {min(blind)}")
+        self.table = table
         settings = {"device": device, "dtype": dtype}
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, 1, bias, **settings
         )
 
-    @property
-    def links(self) -> int:
-        """How many pairs of maps are linked."""
-        return int(self.table.sum())
-
     def weight_shape(self) -> tuple[int, ...]:
         """The shape of weight: (links, *window)."""
-        return (self.links, *self.kernel_size)
+        return (len(linked(self.table)), *self.kernel_size)
+
+    def fans_in(self) -> list[int]:
+        """How many inputs an output of each map sees."""
+        maps = [k for k, _ in linked(self.table)]
+        return [maps.count(k) * math.prod(self.kernel_size) for k in range(self.out_channels)]
+
+    @property
+    def fan_in(self) -> int:
+        """How many inputs an output sees, of the map that sees most."""
+        return max(self.fans_in())
 
     def reset_parameters(self, bound: Callable[[int], float] = inverse_root) -> None:
         """Draw weights and biases anew, each map's uniformly from within ±bound(its fan in)."""
-        seen = self.table.sum(1).tolist()
-        limits = [bound(maps * math.prod(self.kernel_size)) for maps in seen]
-        of_links = [limit for limit, maps in zip(limits, seen, strict=True) for _ in range(maps)]
-        for p, scales in (
-            (self.weight, Tensor(of_links).reshape(-1, 1, 1)),
-            (self.bias, Tensor(limits)),
-        ):
+        limits = [bound(inputs) for inputs in self.fans_in()]
+        of_links = Tensor([limits[k] for k, _ in linked(self.table)]).reshape(-1, 1, 1)
+        for p, scales in ((self.weight, of_links), (self.bias, Tensor(limits))):
             if p is not None:
                 init.uniform_(p, -1.0, 1.0)
                 with no_grad():
@@ -251,12 +253,11 @@ class PartialConv2d(Convolution):
 
     def multiply_adds(self, output_shape: tuple[int, ...]) -> int:
         """How many products an output of this shape sums up; what biases add is not counted."""
-        places = math.prod(output_shape) // self.out_channels
-        return places * self.links * math.prod(self.kernel_size)
+        return math.prod(output_shape) // self.out_channels * sum(self.fans_in())
 
     def extra_repr(self) -> str:
         """The settings that are not at their defaults, and the number of links."""
-        return f"{super().extra_repr()}, links={self.links}"
+        return f"{super().extra_repr()}, links={self.weight_shape()[0]}"
 
 
 # --- the other layers -----------------------------------------------------------------------------
@@ -265,7 +266,8 @@ class PartialConv2d(Convolution):
 class Subsampling2d(Weighted):
     """Trainable pooling: the sum of each window times its map's coefficient, plus its map's bias.
 
-    stride: by default the window's size.
+    stride: by default the window's size. Counted as the convolution that it is, in which all
+    weights of a window are one.
 
     Shape: (N, channels, H, W) -> (N, channels, P, Q); weight and bias (channels,).
 
@@ -294,7 +296,7 @@ class Subsampling2d(Weighted):
 
     @property
     def fan_in(self) -> int:
-        """How many inputs each output sees."""
+        """How many inputs an output sees."""
         return math.prod(self.kernel_size)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -334,7 +336,7 @@ class Linear(Weighted):
 
     @property
     def fan_in(self) -> int:
-        """How many inputs each output sees."""
+        """How many inputs an output sees."""
         return self.in_features
 
     def forward(self, x: Tensor) -> Tensor:
@@ -369,7 +371,7 @@ class EuclideanRBF(Weighted):
 
     @property
     def fan_in(self) -> int:
-        """How many inputs each output sees."""
+        """How many inputs an output sees."""
         return self.codes.shape[1]
 
     def forward(self, x: Tensor) -> Tensor:

@@ -70,7 +70,8 @@ def to(x: Tensor, *where, device=None, dtype=None) -> Tensor:
         else:
             dtype = target
     if dtype is not None and np.dtype(dtype) != x.dtype:
-        x = cast(x, np.dtype(dtype))
+        floats = np.dtype(dtype).kind == "f"
+        x = cast(x if floats else x.detach(), np.dtype(dtype))  # whole numbers have no gradient
     if device is not None and str(device).partition(":")[0] != str(x.device):
         x = move(x, device=str(device), home=str(x.device))
     return x
@@ -162,7 +163,7 @@ def randperm(n: int, *, dtype=None, device=None, generator=None) -> Tensor:
     return drawn(lambda r: r.permutation(n), dtype, device, False, generator)
 
 
-@gate(x=lambda g, p, seed, counter: dropped(g, p=p, seed=seed, counter=counter))
+@gate(floats=True, x=lambda g, p, seed, counter: dropped(g, p=p, seed=seed, counter=counter))
 def dropped(x, *, p, seed, counter):
     """x with each element zeroed with probability p and the others divided by 1 - p.
 

@@ -85,11 +85,12 @@ class LiveProgress(Callback):
 
     def fields(self, trainer: Trainer, tally: Tally | None = None) -> dict[str, str]:
         """The texts on the bar."""
+        epoch = f"{trainer.epoch + 1}/{self.epochs}"
         if tally is None:
-            return {"epoch": "", "loss": "", "accuracy": "", "speed": ""}
+            return {"epoch": epoch, "loss": "-", "accuracy": "-", "speed": "-"}
         score = tally.score()
         return {
-            "epoch": f"{trainer.epoch + 1}/{self.epochs}",
+            "epoch": epoch,
             "loss": f"{score.loss:.4f}",
             "accuracy": f"{score.accuracy:.2%}",
             "speed": f"{tally.images / tally.seconds():,.0f}",

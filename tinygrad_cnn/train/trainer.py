@@ -175,11 +175,13 @@ def measure(model: Module, loader: DataLoader, loss: Callable = F.cross_entropy)
     """
     training = model.training
     model.eval()
-    tally = Tally()
-    for images, labels in batches_for(model, loader):
-        outputs = model(images)
-        tally.add(loss(outputs, labels).item(), outputs, labels)
-    model.train(training)
+    try:
+        tally = Tally()
+        for images, labels in batches_for(model, loader):
+            outputs = model(images)
+            tally.add(loss(outputs, labels).item(), outputs, labels)
+    finally:
+        model.train(training)
     return tally.score()
 
 

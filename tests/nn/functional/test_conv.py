@@ -221,10 +221,11 @@ def test_only_tensors_are_convolved():
 def test_a_partial_convolution_is_one_with_zeros(seed, maps_in, maps_out, window, padding):
     rng = np.random.default_rng(seed)
     table = rng.random((maps_out, maps_in)) < 0.6
+    table[0, 0] = True  # at least one link
     x, dense, b = reals(seed, (2, maps_in, 5, 4), (maps_out, maps_in, window, window), (maps_out,))
     dense[~table] = 0
     x, whole, w, b = tensors(x, dense, dense[table], b)
-    z = F.partial_conv2d(x, w, b, tg.tensor(table), padding=padding)
+    z = F.partial_conv2d(x, w, b, table.T.tolist(), padding=padding)
     truth = F.conv2d(x, whole, b, padding=padding)
     agree("zeros", z.raw, truth.raw, ROUNDING)
     (z * z).sum().backward()
@@ -233,7 +234,7 @@ def test_a_partial_convolution_is_one_with_zeros(seed, maps_in, maps_out, window
 
 
 def test_there_is_a_weight_for_every_link():
-    table = tg.tensor([[True, False], [True, True]])
+    table = ("X.", "XX")
     with pytest.raises(RuntimeError, match=r"3 links takes .*\(3, R, S\), got \(4, 2, 2\)"):
         F.partial_conv2d(tg.zeros(1, 2, 4, 4), tg.zeros(4, 2, 2), None, table)
 

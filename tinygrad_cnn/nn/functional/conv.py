@@ -7,6 +7,8 @@ from ...ops import conv, reduce, shape
 from ...tensor import Tensor
 from .window import Size, batched, per_axis, spans
 
+Table = Sequence[str | Sequence[int]]  # which maps are linked
+
 
 def borders(padding: str, sizes: tuple, reach: tuple, stride: tuple) -> list[tuple[int, int]]:
     """The border before and behind each axis that `padding`, a word, asks for.
@@ -144,31 +146,40 @@ def conv3d(
     return convolved(3, input, weight, bias, stride, padding, dilation, groups)
 
 
+def linked(table: Table) -> list[tuple[int, int]]:
+    """The pairs (output map, input map) that `table` links, in this order."""
+    maps = range(len(table[0]))
+    return [(k, c) for k in maps for c, row in enumerate(table) if row[k] in ("X", 1)]
+
+
 def partial_conv2d(
     input: Tensor,
     weight: Tensor,
     bias: Tensor | None,
-    table: Tensor,
+    table: Table,
     stride: Size = 1,
     padding: Size | str = 0,
     dilation: Size = 1,
 ) -> Tensor:
     """A conv2d in which an output map sees only the input maps that `table` links it with.
 
-    Shape: input (N, C, H, W), weight (links, R, S), bias (K,), table (K, C) of truth values ->
-    (N, K, P, Q). The links are in the table's order, row by row.
+    table: one row per input map and one column per output map, "X" or 1 where they are linked.
+
+    Shape: input (N, C, H, W), weight (links, R, S), bias (K,) -> (N, K, P, Q). Weights are in the
+    order of output maps, then input maps.
 
     Raises: RuntimeError if there are not as many weights as links, or as conv2d does.
 
-    Source: LeCun et al. 1998, section II.B.
+    Source: LeCun et al. 1998, section II.B and table I.
     """
-    links = int(table.sum())
-    if weight.ndim != 3 or weight.shape[0] != links:
+    links = linked(table)
+    if weight.ndim != 3 or weight.shape[0] != len(links):
         raise RuntimeError(
-            f"partial_conv2d: a table of {links} links takes a weight of shape ({links}, R, S), "
-            f"got {weight.shape}"
+            f"partial_conv2d: a table of {len(links)} links takes a weight of shape "
+            f"({len(links)}, R, S), got {weight.shape}"
         )
-    dense = shape.index_add(weight, key=table.raw, shape=(*table.shape, *weight.shape[1:]))
+    key = shape.raw_key(weight, tuple(map(list, zip(*links, strict=True))))
+    dense = shape.index_add(weight, key, (len(table[0]), len(table), *weight.shape[1:]))
     return conv2d(input, dense, bias, stride, padding, dilation)
 
 

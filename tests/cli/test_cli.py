@@ -1,0 +1,79 @@
+"""The command line as a whole: what it takes, and how it says that something is wrong."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn import cli
+from tinygrad_cnn.cli import train
+
+COMMANDS = ("train", "evaluate", "predict", "draw", "summary")
+
+
+def test_every_command_has_help(command):
+    code, out, _ = command("--help")
+    assert code == 0
+    for name in COMMANDS:
+        assert f"\n    {name} " in out
+        code, text, _ = command(name, "--help")
+        assert code == 0
+        assert f"usage: tinygrad-cnn {name}" in text
+
+
+def test_version(command):
+    assert command("--version") == (0, f"tinygrad-cnn {tg.__version__}\n", "")
+
+
+@pytest.mark.parametrize("argv", [(), ("fly",), ("train",), ("train", "alexnet")])
+def test_arguments_that_are_wrong(command, argv):
+    code, out, err = command(*argv)
+    assert (code, out) == (2, "")
+    assert "usage: tinygrad-cnn" in err
+
+
+@pytest.mark.parametrize("kind", [ValueError, RuntimeError, FileNotFoundError])
+def test_what_a_user_can_cause_is_one_sentence(command, monkeypatch, kind):
+    def fail(args):
+        raise kind("no such thing; pass download=True")
+
+    monkeypatch.setattr(train, "run", fail)
+    assert command("train", "lenet5") == (2, "", "tinygrad-cnn: no such thing; pass --download\n")
+
+
+@pytest.mark.parametrize("kind", [KeyError, AttributeError, ImportError, AssertionError])
+def test_faults_of_ours_keep_their_traceback(command, monkeypatch, kind):
+    def fail(args):
+        raise kind
+
+    monkeypatch.setattr(train, "run", fail)
+    with pytest.raises(kind):
+        command("train", "lenet5")
+
+
+def test_interrupted(command, monkeypatch):
+    def fail(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "run", fail)
+    assert command("train", "lenet5") == (130, "", "tinygrad-cnn: interrupted\n")
+
+
+def test_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "tinygrad_cnn", "draw"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(tg.__file__).parents[1])},
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: tinygrad-cnn draw")
+
+
+def test_commands_keep_to_their_form():
+    for module in cli.COMMANDS:
+        assert module.add_parser.__annotations__["return"] is None
+        assert module.run.__annotations__["return"] is int

@@ -1,0 +1,335 @@
+"""Shapes without numbers: the backend "meta".
+
+Its raw type `Meta` is a shape and a dtype. A whole network runs on it, forward and backward, in no
+memory and hardly any time: that is how sizes are counted before a number is made.
+
+NumPy itself says what comes out: shapes are worked out on `blank` arrays, whose elements are
+records of no fields, dtypes on arrays of no elements. Elementwise gates have no kernels here: their
+bodies run as they are, since NumPy hands its elementwise functions to `Meta.__array_ufunc__`. A
+structured gate has one row under its name, a function of inputs and settings that returns the
+shape.
+"""
+
+import functools
+import math
+from types import SimpleNamespace
+
+import numpy as np
+
+from .shapes import axes_of, kept_shape, out_size
+
+device = "meta"
+NOTHING = np.dtype([])
+
+
+def blank(shape):
+    """An array of that shape without memory: its elements are records of no fields."""
+    return np.empty(shape, NOTHING)
+
+
+class Meta(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array of which nothing is known but its shape and dtype."""
+
+    __slots__ = ("__weakref__", "dtype", "shape")
+    base = flags = None  # it lies in nobody's memory
+
+    def __init__(self, shape, dtype):
+        self.shape = blank(shape).shape
+        self.dtype = np.dtype(dtype)
+
+    @property
+    def ndim(self):
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self):
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    def astype(self, dtype, copy=True):
+        """The same shape in another dtype."""
+        return Meta(self.shape, dtype)
+
+    def copy(self):
+        """Another one of the same shape and dtype."""
+        return Meta(self.shape, self.dtype)
+
+    def __array_ufunc__(self, ufunc, method, *xs, out=None):
+        if method != "__call__" or ufunc.signature is not None:
+            return NotImplemented
+        z = elementwise(ufunc, *xs)
+        if out is None:
+            return z
+        out[0][...] = z
+        return out[0]
+
+    def __array_function__(self, function, types, args, settings):
+        if function is np.array2string:
+            return f"..., shape={self.shape}, device='meta'"
+        return self.item()
+
+    def __setitem__(self, key, value):
+        blank(self.shape)[chosen(key)] = blank(getattr(value, "shape", ()))
+
+    def item(self, *_, **__):
+        """Nothing.
+
+        Raises: RuntimeError, always.
+        """
+        raise RuntimeError(
+            f"a meta tensor has no numbers: of this one only the shape {self.shape} and the dtype "
+            f"{self.dtype} are known; make it on another device to compute with numbers"
+        )
+
+    tolist = __array__ = __bool__ = __int__ = __float__ = __index__ = item
+
+
+def asarray(raw):
+    """The shape and dtype of an array or a number."""
+    if isinstance(raw, Meta):
+        return raw
+    array = np.asarray(raw)
+    return Meta(array.shape, array.dtype)
+
+
+to_host = asarray  # whoever then reads a number is told that there is none
+
+
+# --- elementwise gates and creation ---------------------------------------------------------------
+
+
+def dtype_of(f, *xs):
+    """The dtype of f(*xs); numbers among xs stay numbers, which widen nothing."""
+    return f(*[np.empty((1, 0), x.dtype) if isinstance(x, Meta) else x for x in xs]).dtype
+
+
+def elementwise(f, *xs):
+    """f(*xs) for a function of NumPy that works element by element: shapes broadcast."""
+    shape = np.broadcast_shapes(*[getattr(x, "shape", ()) for x in xs])
+    return Meta(shape, dtype_of(f, *xs))
+
+
+where = functools.partial(elementwise, np.where)
+
+
+def clamp(x, *, min, max):
+    """x, in the dtype that the bounds ask for."""
+    return elementwise(lambda x: np.clip(x, min, max), x)
+
+
+def row(shape_of):
+    """The kernel of a gate whose result has the first input's dtype and this shape."""
+
+    def kernel(x, *more, **settings):
+        first = x[0] if isinstance(x, (list, tuple)) else x
+        return Meta(shape_of(x, *more, **settings), first.dtype)
+
+    return kernel
+
+
+alike = row(lambda x, *_, **__: x.shape)
+
+
+def arange(start, stop, step):
+    """The numbers from start up to, but not including, stop."""
+    dtype = np.result_type(*map(np.asarray, (start, stop, step)))
+    return Meta(max(0, math.ceil((stop - start) / step)), dtype)
+
+
+xp = SimpleNamespace(
+    **{name: f for name, f in vars(np).items() if isinstance(f, np.ufunc)},
+    asarray=asarray,
+    full=lambda shape, value, dtype: Meta(shape, dtype),
+    eye=lambda n, m, dtype: Meta((n, n if m is None else m), dtype),
+    arange=arange,
+    linspace=lambda start, stop, steps: Meta(steps, float),
+    zeros_like=alike,
+    ones_like=alike,
+    broadcast_to=row(lambda x, shape: np.broadcast_to(blank(x.shape), shape).shape),
+)
+
+# Stands where a NumPy generator would, with its methods.
+draws = SimpleNamespace(
+    random=lambda size, dtype=float: Meta(size, dtype),
+    uniform=lambda low, high, size: Meta(size, float),
+    standard_normal=lambda size: Meta(size, float),
+    normal=lambda mean, std, size: Meta(size, float),
+    integers=lambda low, high, size: Meta(size, int),
+    permutation=lambda n: Meta(n, int),
+)
+
+
+def uniform(shape, key, counter):
+    """The shape of a draw."""
+    return Meta(shape, np.float32)
+
+
+# --- reductions and contractions ------------------------------------------------------------------
+
+
+def reduction(f):
+    """The kernel of the reduction that NumPy calls f."""
+    along = functools.partial(f, axis=0)
+
+    def kernel(x, *, dim=None, keepdim=False):
+        axes = axes_of(x.ndim, dim)
+        rest = [s for i, s in enumerate(x.shape) if i not in axes]
+        return Meta(kept_shape(x.shape, dim) if keepdim else rest, dtype_of(along, x))
+
+    return kernel
+
+
+sum = reduction(np.sum)
+amax = reduction(np.max)
+amin = reduction(np.min)
+argmax = reduction(np.argmax)
+argmin = reduction(np.argmin)
+any = reduction(np.any)
+all = reduction(np.all)
+norm = logsumexp = sum
+
+
+def cumsum(x, *, dim):
+    """x, in the dtype of a sum."""
+    return Meta(x.shape, dtype_of(np.cumsum, x))
+
+
+@row
+def mm(x, y):
+    """Shape: (..., I, J) and (..., J, K) -> (..., I, K)."""
+    if x.shape[-1] != y.shape[-2]:
+        raise RuntimeError(
+            f"mm: inner sizes differ: {x.shape} has {x.shape[-1]}, {y.shape} has {y.shape[-2]}"
+        )
+    return *np.broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1]
+
+
+@row
+def contract(xs, terms, out):
+    """Each letter of `out` has its size in the operands, whose sizes of 1 broadcast."""
+    sizes = dict.fromkeys("".join(terms), ())
+    for x, term in zip(xs, terms, strict=True):
+        for letter, size in zip(term, x.shape, strict=True):
+            sizes[letter] = np.broadcast_shapes(sizes[letter], (size,))
+    return [size for letter in out for size in sizes[letter]]
+
+
+# --- shapes and indices ---------------------------------------------------------------------------
+
+reshape = row(lambda x, shape: blank(x.shape).reshape(shape).shape)
+permute = row(lambda x, dims: blank(x.shape).transpose(dims).shape)
+flip = alike
+pad_constant = row(
+    lambda x, pads, value: [lo + s + hi for s, (lo, hi) in zip(x.shape, pads, strict=True)]
+)
+put_along = row(lambda x, indices, dim, shape: shape)
+
+
+def sum_to(x, *, shape):
+    """A shape that broadcasts to x's."""
+    np.broadcast_to(blank(shape), x.shape)
+    return Meta(shape, dtype_of(np.sum, x))
+
+
+@row
+def cat(xs, dim=0):
+    """Sizes along `dim` add up."""
+    (axis,) = axes_of(xs[0].ndim, dim)
+    return np.concatenate([blank(x.shape) for x in xs], axis).shape
+
+
+def place(part):
+    """A part of a key, or one like it: whichever places it names, the shape is the same.
+
+    Raises: RuntimeError for a mask without truth values: how many are true decides the shape.
+    """
+    if not isinstance(part, Meta):
+        return part
+    return part.item() if part.dtype.kind == "b" else np.broadcast_to(np.intp(0), part.shape)
+
+
+def chosen(key):
+    """A key that chooses as many elements as `key`."""
+    return tuple(map(place, key)) if isinstance(key, tuple) else place(key)
+
+
+index = row(lambda x, key: blank(x.shape)[chosen(key)].shape)
+take_along = row(
+    lambda x, indices, dim: np.take_along_axis(blank(x.shape), place(indices), dim).shape
+)
+
+
+@row
+def index_add(x, key, shape):
+    """The given shape; x must fit what the key takes of it."""
+    z = Meta(shape, x.dtype)
+    z[key] = x
+    return shape
+
+
+def tri(x, *, diagonal, upper):
+    """A mask for the last two axes."""
+    return Meta(x.shape[-2:], bool)
+
+
+# --- windows, norms and losses --------------------------------------------------------------------
+
+
+@row
+def conv(x, w, b, stride, padding, dilation, groups):
+    """Shape: x (N, C, *space), w (K, C/groups, *window), b (K,) -> (N, K, *out)."""
+    if x.shape[1] != w.shape[1] * groups:
+        raise RuntimeError(
+            f"conv: x {x.shape} has {x.shape[1]} channels, but weights {w.shape} in {groups} "
+            f"groups take {w.shape[1] * groups}"
+        )
+    settings = zip(x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True)
+    out = [out_size(*s) for s in settings]
+    if min(out) < 1:
+        raise RuntimeError(
+            f"conv: a window of weights {w.shape} does not fit into x {x.shape} with padding "
+            f"{padding} and dilation {dilation}"
+        )
+    return x.shape[0], w.shape[0], *out
+
+
+conv_dx = row(lambda u, w, space, groups, **_: (u.shape[0], w.shape[1] * groups, *space))
+conv_dw = row(lambda u, x, window, groups, **_: (u.shape[1], x.shape[1] // groups, *window))
+unpool = row(lambda u, indices, space: (*u.shape[:2], *space))
+pick = row(lambda x, indices: indices.shape)
+window_sum = row(lambda x, out, **_: (*x.shape[:2], *out))
+window_sum_dx = row(lambda u, space, **_: (*u.shape[:2], *space))
+softmax = log_softmax = alike
+
+
+def max_pool(x, **settings):
+    """The shape of the windows' sums, and the same of whole numbers."""
+    z = window_sum(x, **settings)
+    return z, z.astype(int)
+
+
+def batch_norm(x, weight, bias, residual, *, eps, relu):
+    """The shape of x, and twice one number per channel."""
+    statistic = Meta((1, x.shape[1], *[1] * (x.ndim - 2)), x.dtype)
+    return alike(x), (statistic, statistic)
+
+
+def one_hot(target, *, classes, dim, like):
+    """A new axis `dim` of as many places as there are classes."""
+    return Meta((*target.shape[:dim], classes, *target.shape[dim:]), like)
+
+
+@row
+def nll(x, target):
+    """Shape: x (N, classes, *rest), target (N, *rest) -> (N, *rest)."""
+    rest = (x.shape[0], *x.shape[2:])
+    if target.shape != rest:
+        raise RuntimeError(
+            f"scores (N, classes, *) of shape {x.shape} go with targets (N, *) of shape {rest}, "
+            f"got {target.shape}"
+        )
+    return rest
+
+
+cross_entropy = nll
