@@ -345,6 +345,15 @@ def test_no_number_gets_wider(name, data, dtype):
                 assert g.dtype == dtype
 
 
+def test_whole_numbers_leave_the_graph():
+    """A tensor that cannot have a gradient must not round the gradients of others."""
+    x = tg.tensor([1.75, 2.25], requires_grad=True)
+    for whole in (x.long(), x.int(), x.bool(), x.to(tg.uint8)):
+        assert not whole.requires_grad
+    (x.long() * x).sum().backward()
+    assert x.grad.tolist() == [1.0, 2.0]
+
+
 # --- manners --------------------------------------------------------------------------------------
 
 

@@ -81,7 +81,10 @@ class Gate:
 
     def kernel(self, kind: type) -> Callable:
         """What computes this gate on numbers of type `kind`; remembered."""
-        found = self.kernels[kind] = kernels.find(kind, self.name, self.body)
+        found = kernels.find(kind, self.name, self.body)
+        if found is self.body and self.kind == "gate" and (self.floats or kernels.REFERENCE[-1]):
+            found = kernels.quiet(kind, found)
+        self.kernels[kind] = found
         return found
 
     def mask(self, wanting: tuple[bool, ...]) -> tuple[bool, ...]:

@@ -172,3 +172,15 @@ def test_shapes_that_do_not_fit_are_left_to_the_body():
     assert cpu_conv.conv_dx(u, w, space=(7, 6), **SETTINGS) is NotImplemented
     assert cpu_conv.conv_dw(u, x, window=(2, 2), **SETTINGS) is NotImplemented
     assert cpu_conv.conv_dw(u[:1], x, window=(3, 3), **SETTINGS) is NotImplemented
+
+
+@pytest.mark.parametrize("storage", ["plain", "reversed", "strided", "read-only", "subclass"])
+def test_one_machine_code_serves_every_storage(storage):
+    x, w = np.ones((2, 3, 6, 6), "f4"), np.ones((4, 3, 3, 3), "f4")
+    cpu_conv.conv(x, w, None, **SETTINGS)
+    compiled = list(cpu_conv.pack.signatures)
+    if storage == "subclass":
+        x = x.view(np.recarray)
+    z = cpu_conv.conv(stored(x, storage), stored(w, storage), None, **SETTINGS)
+    assert type(z) is np.ndarray
+    assert cpu_conv.pack.signatures == compiled

@@ -1,7 +1,6 @@
 """Shapes without numbers: what "meta" returns has NumPy's shape and dtype, and costs nothing."""
 
 import math
-import time
 import tracemalloc
 
 import numpy as np
@@ -336,17 +335,12 @@ def residual(x):
     return z
 
 
-def test_a_deep_network_is_measured_at_once():
+def test_a_deep_network_takes_no_memory_for_numbers():
     x = leaf(64, 3, 224, 224)
-    seconds = []
-    for _ in range(5):  # the best of five: other work may slow one down
-        start = time.perf_counter()
-        z = residual(x)
-        z.sum().backward()
-        seconds.append(time.perf_counter() - start)
+    z = residual(x)
+    z.sum().backward()
     assert z.shape == (64, 2048, 7, 7)
     assert looks(x.grad) == looks(x)
-    assert min(seconds) < 0.05
     tracemalloc.start()
     try:
         residual(x).sum().backward()

@@ -91,6 +91,12 @@ def find(kind: type, name: str, body: Callable) -> Callable:
     return plain if home is None else overlaid(name, home, plain)
 
 
+def quiet(kind: type, body: Callable) -> Callable:
+    """A body without the floating-point warnings that its backend would give."""
+    silence = getattr(backend(kind), "quiet", None)
+    return body if silence is None else silence(body)
+
+
 @dataclass
 class Served:
     """How often an overlay's kernel computed its gate, and how often what it overlays did."""

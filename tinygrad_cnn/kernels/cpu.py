@@ -44,9 +44,9 @@ keep_pages()
 def quiet(f):
     """`f` without NumPy's floating-point warnings: 1 / 0 is inf, as IEEE 754 says."""
 
-    def kernel(*args):
+    def kernel(*inputs, **settings):
         with np.errstate(all="ignore"):
-            return f(*args)
+            return f(*inputs, **settings)
 
     return kernel
 

@@ -439,7 +439,7 @@ def relu_dx(g, z):
     return where(z > 0, g, 0.0)
 
 
-@gate(x=lambda g, x, negative_slope: where(x > 0, g, g * negative_slope))
+@gate(floats=True, x=lambda g, x, negative_slope: where(x > 0, g, g * negative_slope))
 def leaky_relu(x, *, negative_slope=0.01):
     """x for x > 0, else negative_slope * x.
 
