@@ -11,6 +11,9 @@ except ImportError as error:
         "the device 'cuda' needs CuPy: pip install 'tinygrad_cnn[cuda12]' or '[cuda13]'"
     ) from error
 
+if not cupy.is_available():
+    raise RuntimeError("the device 'cuda' needs an NVIDIA GPU and its driver; CuPy finds none")
+
 xp = cupy
 device = "cuda"
 
