@@ -185,7 +185,7 @@ def main() -> None:
     """Measure and print; or, as a worker, take part in a measurement."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3, help="processes of each library")
-    parser.add_argument("--steps", type=int, default=5, help="timed steps in each process")
+    parser.add_argument("--steps", type=int, default=8, help="timed steps in each process")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()

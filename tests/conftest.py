@@ -1,20 +1,20 @@
 """What all tests share: hypothesis profiles, the device double, and the tally of comparisons."""
 
 import collections
-import sys
+import os
 import types
-from pathlib import Path
 
+# Tests run in one process per core, and two pools of threads on one core wait for each other. NumPy
+# reads this when it is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import domains
+import oracles
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tinygrad_cnn import kernels
 from tinygrad_cnn.kernels import cpu
-
-sys.path.insert(0, str(Path(__file__).parent))  # the modules that tests share have plain names
-
-import domains
-import oracles
 
 # The same examples every time: a suite that passes today passes tomorrow. `--hypothesis-profile
 # search` looks for new ones.
@@ -47,6 +47,12 @@ def double():
     )
     kernels.add_backend(module.DArray, namespace)
     return module
+
+
+@pytest.fixture(scope="session")
+def torch():
+    """PyTorch, where it is installed: an extra oracle."""
+    return pytest.importorskip("torch", reason="PyTorch is an extra oracle: install torch")
 
 
 def pytest_sessionfinish(session):

@@ -13,7 +13,7 @@ from drawing import REAL, Case, convolution, one_of, places, pooling
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import agree
-from test_gates import FUNCTIONS, NAMES, SCALAR, outputs
+from probes import FUNCTIONS, NAMES, SCALAR, outputs
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import kernels

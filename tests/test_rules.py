@@ -9,7 +9,7 @@ import dis
 import types
 
 import pytest
-from test_gates import FUNCTIONS, own_records
+from probes import FUNCTIONS, own_records
 
 import tinygrad_cnn as tg
 

@@ -91,7 +91,7 @@ def test_squashed_everywhere_but_at_the_end():
         z = z.flatten(1) if name == "F6" else z
         z = 1.7159 * np.tanh(2 / 3 * getattr(net, name.lower())(z).raw)
         z = tg.tensor(z)
-    agree("layers", net(x).raw, net.output(z).raw, 1e-12)
+    agree("equal formulas", net(x).raw, net.output(z).raw, 1e-12)
 
 
 @pytest.mark.parametrize("output", ["softmax", "rbf"])
@@ -229,12 +229,12 @@ def test_the_textbooks_network(torch):
     theirs.load_state_dict({k: torch.tensor(t.raw) for k, t in ours.state_dict().items()})
     x = np.random.default_rng(0).standard_normal((3, 1, 28, 28))
     z, twin = ours(tg.tensor(x)), theirs(torch.tensor(x))
-    agree("torch", z.raw, twin.detach().numpy(), 1e-12)
+    agree("PyTorch", z.raw, twin.detach().numpy(), 1e-12)
     target = [1, 7, 4]
     F.cross_entropy(z, tg.tensor(target)).backward()
     torch.nn.functional.cross_entropy(twin, torch.tensor(target)).backward()
     for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
-        agree("torch", p.grad.raw, q.grad.numpy(), 1e-12)
+        agree("PyTorch", p.grad.raw, q.grad.numpy(), 1e-12)
 
 
 def test_the_textbooks_parameters():

@@ -158,11 +158,11 @@ def test_values_are_torchs(torch):
     ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
     x = reals(3, 2, 8, 7)
     z, twin = ours(tg.tensor(x)), theirs(torch.tensor(x))
-    agree("torch", z.raw, twin.detach().numpy(), 1e-12)
+    agree("PyTorch", z.raw, twin.detach().numpy(), 1e-12)
     (z * z).sum().backward()
     (twin * twin).sum().backward()
     for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
-        agree("torch", p.grad.raw, q.grad.numpy(), 1e-12)
+        agree("PyTorch", p.grad.raw, q.grad.numpy(), 1e-12)
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_distances_to_codes():
     layer = nn.EuclideanRBF(codes)
     x = tg.tensor(reals(3, 84), requires_grad=True)
     z = layer(x)
-    agree("formula", z.raw, -((x.raw[:, None] - codes) ** 2).sum(-1), 1e-12)
+    agree("equal formulas", z.raw, -((x.raw[:, None] - codes) ** 2).sum(-1), 1e-12)
     assert layer(tg.tensor(codes)).argmax(1).tolist() == list(range(10))
     assert gradcheck(layer, [x], atol=1e-6)
     assert list(layer.parameters()) == []
@@ -323,7 +323,7 @@ def test_probabilities_of_codes_in_noise():
     x = reals(6)
     likelihoods = np.exp(-((x - codes) ** 2).sum(-1))
     z = F.softmax(nn.EuclideanRBF(codes)(tg.tensor(x)), 0)
-    agree("Bayes", z.raw, likelihoods / likelihoods.sum(), 1e-12)
+    agree("equal formulas", z.raw, likelihoods / likelihoods.sum(), 1e-12)
 
 
 def test_codes_have_a_length():

@@ -27,7 +27,7 @@ FORMULAS = {
 @pytest.mark.parametrize("f", FORMULAS, ids=lambda f: f.__name__)
 @given(x=ARRAYS)
 def test_is_its_formula(f, x):
-    agree("formula", f(tg.tensor(x)).raw, FORMULAS[f](x), ROUNDING)
+    agree("equal formulas", f(tg.tensor(x)).raw, FORMULAS[f](x), ROUNDING)
 
 
 @pytest.mark.parametrize("f", FORMULAS, ids=lambda f: f.__name__)
@@ -62,8 +62,8 @@ def test_scaled_tanh_takes_one_to_one_and_bends_most_there():
 @given(hnp.arrays("float64", (2, 3, 4), elements=st.floats(-50, 50)), st.integers(-3, 2))
 def test_softmax_sums_to_one(x, dim):
     z = F.softmax(tg.tensor(x), dim)
-    agree("one", z.sum(dim).raw, np.ones(z.sum(dim).shape), ROUNDING)
-    agree("softmax", F.log_softmax(tg.tensor(x), dim).exp().raw, z.raw, ROUNDING)
+    agree("equal formulas", z.sum(dim).raw, np.ones(z.sum(dim).shape), ROUNDING)
+    agree("equal formulas", F.log_softmax(tg.tensor(x), dim).exp().raw, z.raw, ROUNDING)
 
 
 def test_softmax_can_compute_in_another_dtype():

@@ -65,12 +65,12 @@ def test_values_and_gradients_are_torchs(torch, case):
     theirs = [None if a is None else torch.tensor(a, requires_grad=True) for a in arrays]
     z = CONVS[rank](*ours, *settings)
     twin = getattr(torch.nn.functional, f"conv{rank}d")(*theirs, *settings)
-    agree("torch", z.raw, twin.detach().numpy(), ROUNDING)
+    agree("PyTorch", z.raw, twin.detach().numpy(), ROUNDING)
     (z * z).sum().backward()
     (twin * twin).sum().backward()
     for ours_, theirs_ in zip(ours, theirs, strict=True):
         if ours_ is not None:
-            agree("torch", ours_.grad.raw, theirs_.grad.numpy(), ROUNDING)
+            agree("PyTorch", ours_.grad.raw, theirs_.grad.numpy(), ROUNDING)
 
 
 @given(convolutions())
@@ -79,7 +79,7 @@ def test_one_sample_needs_no_batch_axis(case):
     x = np.zeros((1, *x.shape[1:])) if not len(x) else x
     convolve = CONVS[x.ndim - 2]
     single = convolve(*tensors(x[0], w, b), *settings)
-    agree("batch of one", single.raw, convolve(*tensors(x[:1], w, b), *settings).raw[0], ROUNDING)
+    agree("equal formulas", single.raw, convolve(*tensors(x[:1], w, b), *settings).raw[0], ROUNDING)
 
 
 @given(SEEDS, st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))
@@ -87,7 +87,7 @@ def test_stride_takes_every_so_manyth_output(seed, stride, window, dilation):
     x, w = tensors(*reals(seed, (2, 3, 9, 8), (4, 3, window, window)))
     every = F.conv2d(x, w, dilation=dilation)
     some = F.conv2d(x, w, stride=stride, dilation=dilation)
-    agree("unit stride", some.raw, every.raw[..., ::stride, ::stride], ROUNDING)
+    agree("equal formulas", some.raw, every.raw[..., ::stride, ::stride], ROUNDING)
 
 
 @pytest.mark.parametrize("name", ["stride", "padding", "dilation"])
@@ -108,7 +108,7 @@ def test_valid_and_full_are_numpys(seed, size, window, padding):
         size, window = window, size
     x, w = reals(seed, (size,), (window,))
     z = F.conv1d(*tensors(x[None, None], w[None, None]), padding=padding)
-    agree("numpy", z.raw[0, 0], np.convolve(x, w[::-1], padding), ROUNDING)
+    agree("equal formulas", z.raw[0, 0], np.convolve(x, w[::-1], padding), ROUNDING)
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")  # PyTorch says that it is slow
@@ -119,10 +119,10 @@ def test_same_keeps_the_size_as_torch(torch, seed, height, width, rows, columns,
     z = F.conv2d(*ours, padding="same", dilation=dilation)
     twin = torch.nn.functional.conv2d(*theirs, padding="same", dilation=dilation)
     assert z.shape == (2, 3, height, width)
-    agree("torch", z.raw, twin.detach().numpy(), ROUNDING)
+    agree("PyTorch", z.raw, twin.detach().numpy(), ROUNDING)
     (z * z).sum().backward()
     (twin * twin).sum().backward()
-    agree("torch", ours[0].grad.raw, theirs[0].grad.numpy(), ROUNDING)
+    agree("PyTorch", ours[0].grad.raw, theirs[0].grad.numpy(), ROUNDING)
 
 
 @given(st.integers(1, 20), st.integers(1, 6), st.integers(1, 3), st.integers(1, 4))
@@ -227,10 +227,10 @@ def test_a_partial_convolution_is_one_with_zeros(seed, maps_in, maps_out, window
     x, whole, w, b = tensors(x, dense, dense[table], b)
     z = F.partial_conv2d(x, w, b, table.T.tolist(), padding=padding)
     truth = F.conv2d(x, whole, b, padding=padding)
-    agree("zeros", z.raw, truth.raw, ROUNDING)
+    agree("equal formulas", z.raw, truth.raw, ROUNDING)
     (z * z).sum().backward()
     (truth * truth).sum().backward()
-    agree("zeros", w.grad.raw, whole.grad.raw[table], ROUNDING)
+    agree("equal formulas", w.grad.raw, whole.grad.raw[table], ROUNDING)
 
 
 def test_there_is_a_weight_for_every_link():
@@ -247,11 +247,11 @@ def test_linear_is_torchs(torch, seed, lead, inputs, outputs):
     arrays = reals(seed, (*lead, inputs), (outputs, inputs), (outputs,))
     ours, theirs = tensors(*arrays), [torch.tensor(a, requires_grad=True) for a in arrays]
     z, twin = F.linear(*ours), torch.nn.functional.linear(*theirs)
-    agree("torch", z.raw, twin.detach().numpy(), ROUNDING)
+    agree("PyTorch", z.raw, twin.detach().numpy(), ROUNDING)
     (z * z).sum().backward()
     (twin * twin).sum().backward()
     for t, u in zip(ours, theirs, strict=True):
-        agree("torch", t.grad.raw, u.grad.numpy(), ROUNDING)
+        agree("PyTorch", t.grad.raw, u.grad.numpy(), ROUNDING)
 
 
 @pytest.mark.parametrize("shapes", [((2, 5), (3, 4)), ((), (3, 4)), ((2, 4), (4,))])
@@ -276,7 +276,7 @@ def test_pad_is_torchs(torch, ends, value):
     assert np.array_equal(z.raw, twin.detach().numpy())
     (z * z).sum().backward()
     (twin * twin).sum().backward()
-    agree("torch", ours.grad.raw, theirs.grad.numpy(), ROUNDING)
+    agree("PyTorch", ours.grad.raw, theirs.grad.numpy(), ROUNDING)
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 3)] * 2), max_size=3))

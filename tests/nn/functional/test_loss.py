@@ -45,7 +45,7 @@ def test_cross_entropy_is_its_formula(case, reduction):
     shares = np.ones(target.shape) if weight is None else weight[target]
     w = None if weight is None else tg.tensor(weight)
     z = F.cross_entropy(tg.tensor(x), tg.tensor(target), w, reduction=reduction)
-    agree("formula", z.raw, summed_up(losses, shares, reduction), ROUNDING)
+    agree("equal formulas", z.raw, summed_up(losses, shares, reduction), ROUNDING)
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "nll_loss"])
@@ -59,10 +59,10 @@ def test_classification_losses_are_torchs(torch, name, case, reduction, ignore):
     weights = (None, None) if weight is None else (tg.tensor(weight), torch.tensor(weight))
     z = getattr(F, name)(ours, tg.tensor(target), weights[0], **settings)
     twin = getattr(torch.nn.functional, name)(theirs, torch.tensor(target), weights[1], **settings)
-    agree("torch", z.raw, twin.detach().numpy(), ROUNDING)
+    agree("PyTorch", z.raw, twin.detach().numpy(), ROUNDING)
     (z * z).sum().backward()
     (twin * twin).sum().backward()
-    agree("torch", ours.grad.raw, theirs.grad.numpy(), ROUNDING)
+    agree("PyTorch", ours.grad.raw, theirs.grad.numpy(), ROUNDING)
 
 
 @given(classifications())
@@ -72,7 +72,7 @@ def test_cross_entropy_is_nll_of_log_softmax(case):
     weight = None if weight is None else tg.tensor(weight)
     log_probabilities = F.log_softmax(x, 0 if x.ndim == 1 else 1)
     one = F.cross_entropy(x, target, weight)
-    agree("nll", one.raw, F.nll_loss(log_probabilities, target, weight).raw, ROUNDING)
+    agree("equal formulas", one.raw, F.nll_loss(log_probabilities, target, weight).raw, ROUNDING)
 
 
 @given(classifications(), st.sampled_from(REDUCTIONS))
@@ -91,7 +91,7 @@ def test_ignored_samples_might_as_well_not_be_there(case, reduction):
     if reduction == "none":
         assert not got[ignored].any()
         got = got[~ignored]
-    agree("left out", got, want, ROUNDING)
+    agree("equal formulas", got, want, ROUNDING)
 
 
 def test_the_mean_of_nothing_is_nan():
@@ -127,7 +127,7 @@ def test_differences(name, formula, seed, shape):
     losses = formula(np.asarray(x - y))
     for reduction, want in (("mean", losses.mean()), ("sum", losses.sum()), ("none", losses)):
         z = getattr(F, name)(tg.tensor(x), tg.tensor(y), reduction=reduction)
-        agree("formula", z.raw, np.asarray(want), ROUNDING)
+        agree("equal formulas", z.raw, np.asarray(want), ROUNDING)
 
 
 @pytest.mark.parametrize("name", ["mse_loss", "l1_loss"])

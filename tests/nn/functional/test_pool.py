@@ -88,11 +88,11 @@ def agree_with_torch(torch, name, x, settings):
     results = listed(getattr(F, name)(ours, **settings))
     twins = listed(getattr(torch.nn.functional, name)(theirs, **settings))
     for z, twin in zip(results, twins, strict=True):
-        agree("torch", z.raw, twin.detach().numpy(), ROUNDING)
+        agree("PyTorch", z.raw, twin.detach().numpy(), ROUNDING)
     weights = np.random.default_rng(0).standard_normal(results[0].shape)
     (results[0] * tg.tensor(weights)).sum().backward()
     (twins[0] * torch.tensor(weights)).sum().backward()
-    agree("torch", ours.grad.raw, theirs.grad.numpy(), ROUNDING)
+    agree("PyTorch", ours.grad.raw, theirs.grad.numpy(), ROUNDING)
 
 
 @given(pools(), st.booleans(), st.sampled_from([None, 1, -3]))
