@@ -60,11 +60,9 @@ class Adam(Optimizer):
         """Change `p` by one step along the raw gradient `g`."""
         beta1, beta2 = group["betas"]
         lr = float(group["lr"])
-        if group["weight_decay"]:
-            if self.decoupled:
-                p.mul_(1.0 - lr * group["weight_decay"])
-            else:
-                g = g + p.raw * group["weight_decay"]
+        decay = group["weight_decay"]
+        if decay and not self.decoupled:
+            g = g + p.raw * decay
         if not state:
             names = ("exp_avg", "exp_avg_sq") + ("max_exp_avg_sq",) * group["amsgrad"]
             state.update({name: zeros_like(p) for name in names})
@@ -79,7 +77,10 @@ class Adam(Optimizer):
             largest[...] = maximum(largest, square)
             square = largest
         root = sqrt(square) * (1.0 / math.sqrt(1.0 - beta2**step)) + group["eps"]
-        p.sub_(lift(div(mean * (lr / (1.0 - beta1**step)), root)))
+        change = div(mean * (lr / (1.0 - beta1**step)), root)
+        if decay and self.decoupled:
+            change += p.raw * (lr * decay)
+        p.sub_(lift(change))
 
 
 class AdamW(Adam):
