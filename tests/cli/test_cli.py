@@ -5,11 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import cli
-from tinygrad_cnn.cli import train
+from tinygrad_cnn.cli import summary, train
 
 COMMANDS = ("train", "evaluate", "predict", "draw", "summary")
 
@@ -77,3 +79,17 @@ def test_commands_keep_to_their_form():
     for module in cli.COMMANDS:
         assert module.add_parser.__annotations__["return"] is None
         assert module.run.__annotations__["return"] is int
+
+
+def test_matrix_products_use_one_thread_and_warn_of_nothing(monkeypatch):
+    seen = []
+
+    def run(args):
+        seen.extend(p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas")
+        assert np.isinf(np.float32(3e38) * np.float32(10))
+        return 0
+
+    monkeypatch.setattr(summary, "run", run)
+    with threadpool_limits(2, user_api="blas"):
+        assert cli.main(["summary", "lenet5"]) == 0
+    assert set(seen) <= {1}

@@ -8,6 +8,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+import numpy as np
+from threadpoolctl import threadpool_limits
+
 from .. import __version__
 from . import draw, evaluate, predict, summary, train
 
@@ -36,8 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     other error is a fault of ours and keeps its traceback.
     """
     args = parser().parse_args(argv)
+    # Small networks make small matrix products, whose second thread waits more than it works. And
+    # a loss that overflows is told in a sentence, not in NumPy's warnings.
+    quiet = np.errstate(all="ignore")
     try:
-        return args.run(args)
+        with threadpool_limits(1, user_api="blas"), quiet:
+            return args.run(args)
     except (ValueError, RuntimeError, OSError) as error:
         sentence = str(error).replace("download=True", "--download")
         print(f"tinygrad-cnn: {sentence}", file=sys.stderr)
