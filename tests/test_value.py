@@ -29,7 +29,7 @@ def test_labels_and_repr():
     assert (y.label, repr(y), f"{y:.2f}") == (None, "Value(6.0)", "6.00")
     y.label = "y"
     assert y.label == "y"
-    with pytest.raises(AttributeError, match="no attribute 'lable'"):
+    with pytest.raises(AttributeError, match="lable"):
         _ = y.lable
 
 

@@ -154,10 +154,13 @@ def build(body: Callable, rules: dict, kind: str, floats: bool, many: bool) -> C
     call.operator = recorder(record, leave)
     if record.aux:
         call.full = nary(record, refuse, full=True)
-    for f in (call, call.operator):
+    forms = [call, call.operator]
+    if recorder is not nary:
+        forms += [call.on_values, call.operator.on_values]
+    for f in forms:
         f.__name__ = f.__qualname__ = record.name
         f.__module__ = body.__module__
         f.__doc__ = body.__doc__
         f.__signature__ = inspect.signature(body)
-    call.gate = record
+        f.gate = record
     return call

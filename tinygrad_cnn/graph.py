@@ -40,7 +40,7 @@ class Node:
     `arrived` (the gradient when all of it has), `send` (hand it on) and `settle` (after the walk).
     """
 
-    __slots__ = ("__weakref__", "gate", "grad", "mark", "seq")
+    __slots__ = ("gate", "grad", "mark", "seq")
 
 
 def ancestors(roots: Iterable[Node], since: int = 0) -> list[Node]:

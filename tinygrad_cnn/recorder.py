@@ -99,8 +99,7 @@ def record_value(record: "Gate", foreign: Callable, xs: tuple, settings: dict) -
         v.gate = record
         v.a = parents[0]
         v.b = parents[1] if len(parents) > 1 else None
-        v.more = tuple(parents[2:])
-        v.rest = (*settings.values(), *[() for _ in record.shapes])
+        v.extra = (None, tuple(parents[2:]), (*settings.values(), *[() for _ in record.shapes]))
     return v
 
 
@@ -136,14 +135,41 @@ def binary_value(record: "Gate", foreign: Callable) -> Callable:
     return call
 
 
+def unary_value(record: "Gate", foreign: Callable) -> Callable:
+    """The recorder of gates with one input on a Value, spelled out for speed."""
+    kernel = kernels.find(float, record.name, record.body)
+    is_gate = record.kind == "gate"
+
+    def call(x):
+        if not is_gate:
+            return record_value(record, foreign, (x,), {})
+        v = new(Value)
+        v.data = kernel(x.data)
+        v.grad = 0.0
+        v.mark = v.b = None
+        v.seq = tick()
+        if not QUIET or STATE.recording:
+            v.gate = record
+            v.a = x
+        else:
+            v.gate = None
+        return v
+
+    return call
+
+
 def unary(record: "Gate", foreign: Callable) -> Callable:
-    """The recorder of gates with one input and no settings, spelled out for speed."""
+    """The recorder of gates with one input and no settings, spelled out for speed.
+
+    `on_values` is its half for Values.
+    """
     kernels_of = record.kernels
     body = record.body
     floats = record.floats
     is_gate = record.kind == "gate"
     is_composite = record.kind == "composite"
     keep_z, keep_x = record.mask((True,))
+    on_values = unary_value(record, foreign)
 
     def call(x):
         if isinstance(x, Tensor):
@@ -165,7 +191,7 @@ def unary(record: "Gate", foreign: Callable) -> Callable:
             if node is None or not is_gate:
                 t.node = None
                 return t
-            t.node = n = new(TensorNode)
+            t.node = n = TensorNode()
             n.gate = record
             n.parents = (node,)
             n.saved = (z if keep_z else None, a if keep_x else None)
@@ -177,7 +203,7 @@ def unary(record: "Gate", foreign: Callable) -> Callable:
                 watched(n, t, (x,))
             return t
         if isinstance(x, Value):
-            return record_value(record, foreign, (x,), {})
+            return on_values(x)
         found = kernels_of.get(type(x))
         if found is None:
             kind = raw_kind(record, (x,))
@@ -186,11 +212,15 @@ def unary(record: "Gate", foreign: Callable) -> Callable:
             found = kernels_of.get(kind) or record.kernel(kind)
         return found(x)
 
+    call.on_values = on_values
     return call
 
 
 def binary(record: "Gate", foreign: Callable) -> Callable:
-    """The recorder of gates with two inputs and no settings, spelled out for speed."""
+    """The recorder of gates with two inputs and no settings, spelled out for speed.
+
+    `on_values` is its half for Values.
+    """
     kernels_of = record.kernels
     body = record.body
     floats = record.floats
@@ -250,7 +280,7 @@ def binary(record: "Gate", foreign: Callable) -> Callable:
         if not (traced and is_gate):
             t.node = None
             return t
-        t.node = n = new(TensorNode)
+        t.node = n = TensorNode()
         n.gate = record
         n.parents = (nx, ny)
         keep_z, keep_x, keep_y = only_x if ny is None else only_y if nx is None else both
@@ -263,6 +293,7 @@ def binary(record: "Gate", foreign: Callable) -> Callable:
             watched(n, t, (x, y))
         return t
 
+    call.on_values = on_values
     return call
 
 
@@ -333,7 +364,7 @@ def nary(record: "Gate", foreign: Callable, full: bool = False) -> Callable:
         t = wrapped(z, kind)
         if traced and is_gate:
             z = t.raw
-            t.node = n = new(TensorNode)
+            t.node = n = TensorNode()
             n.gate = record
             n.parents = nodes = tuple(nodes)
             n.saved = kept(record, nodes, z, raws, settings, aux)

@@ -248,10 +248,6 @@ class Tensor:
         """x ** y."""
 
     def __rpow__(self, y: Tensor | builtins.float | np.generic) -> Tensor: ...
-    def __matmul__(self, y: Tensor) -> Tensor:
-        """The matrix product; a vector counts as a row on the left and as a column on the right."""
-
-    def __rmatmul__(self, y: Tensor) -> Tensor: ...
     def __lt__(self, y: Tensor | builtins.float | np.generic) -> Tensor:
         """x < y, elementwise."""
 
@@ -353,7 +349,7 @@ class Tensor:
         """The hyperbolic tangent."""
 
     def sigmoid(self) -> Tensor:
-        """1 / (1 + e^-x), without overflow on either side."""
+        """1 / (1 + e^-x); where e^-x overflows, 0."""
 
     def relu(self) -> Tensor:
         """max(x, 0)."""
@@ -531,6 +527,10 @@ class Tensor:
     def clone(self) -> Tensor:
         """A copy of x on the graph."""
 
+    def __matmul__(self, y: Tensor) -> Tensor:
+        """The matrix product; a vector counts as a row on the left and as a column on the right."""
+
+    def __rmatmul__(self, y: Tensor) -> Tensor: ...
     def __eq__(self, y: Tensor | builtins.float | np.generic) -> Tensor:  # type: ignore[override]
         """x == y, elementwise."""
 

@@ -8,34 +8,47 @@ is what the speed of scalar mode hangs on.
 from .graph import LOCK, Node, backprop, by_age, tick
 
 PLAIN = ""  # the label of a plain number that met a Value: a constant, for pictures
+NOTHING = (None, (), ())  # what most Values have beside their slots
 
 
 class Value(Node):
     """A float on the graph.
 
-    data: the number. grad: d (last root) / d self, summed over backward calls at leaves. label: a
-    name for pictures. a, b, more: what it was computed from (first, second, other parents).
-    rest: the settings of its gate, where it has any.
+    data: the number. grad: d (last root) / d self, summed over backward calls at leaves. a, b: the
+    first two of what it was computed from. extra: its label, its other parents, its gate's
+    settings; unset in most Values, which keeps them small.
     """
 
-    __slots__ = ("a", "b", "data", "label", "more", "rest")
+    __slots__ = ("a", "b", "data", "extra")
     __array_ufunc__ = None  # a NumPy scalar on the left leaves the operator to us
     blank = 0.0
 
     def __init__(self, data: float, label: str | None = None) -> None:
         self.data = float(data)
         self.grad = 0.0
-        self.label = label
+        if label is not None:
+            self.extra = (label, (), ())
         self.gate = self.a = self.b = self.mark = None
         self.seq = tick()
 
-    def __getattr__(self, name: str) -> object:
-        """What the recorders leave unset, to save time: the label and the settings."""
-        if name == "label":
-            return None
-        if name == "rest":
-            return ()
-        raise AttributeError(f"a Value has no attribute {name!r}")
+    @property
+    def label(self) -> str | None:
+        """A name for pictures; "" for a plain number that met a Value."""
+        return getattr(self, "extra", NOTHING)[0]
+
+    @label.setter
+    def label(self, label: str | None) -> None:
+        self.extra = (label, self.more, self.rest)
+
+    @property
+    def more(self) -> tuple["Value", ...]:
+        """The parents behind the second."""
+        return getattr(self, "extra", NOTHING)[1]
+
+    @property
+    def rest(self) -> tuple:
+        """The settings of the gate, in the order of its words."""
+        return getattr(self, "extra", NOTHING)[2]
 
     @property
     def parents(self) -> tuple["Value", ...]:
@@ -44,7 +57,7 @@ class Value(Node):
             return ()
         if self.b is None:
             return (self.a,)
-        return (self.a, self.b, *self.more) if self.gate.arity > 2 else (self.a, self.b)
+        return (self.a, self.b, *self.more)
 
     def arrived(self) -> "float | Value":
         """The gradient that has arrived."""

@@ -12,21 +12,35 @@ from .graph import Node
 
 PLAIN: str
 
+NOTHING: tuple
+
 class Value(Node):
     """A float on the graph."""
 
     a: Any
     b: Any
     data: float
+    extra: Any
     gate: Any
     grad: Any
-    label: str | None
     mark: Any
-    more: Any
-    rest: Any
     seq: int
     blank: Any
     def __init__(self, data: float, label: str | None = None) -> None: ...
+    @property
+    def label(self) -> str | None:
+        """A name for pictures; "" for a plain number that met a Value."""
+
+    @label.setter
+    def label(self, label: str | None) -> None: ...
+    @property
+    def more(self) -> tuple[Value, ...]:
+        """The parents behind the second."""
+
+    @property
+    def rest(self) -> tuple:
+        """The settings of the gate, in the order of its words."""
+
     @property
     def parents(self) -> tuple[Value, ...]:
         """What this was computed from."""
@@ -179,7 +193,7 @@ class Value(Node):
         """The hyperbolic tangent."""
 
     def sigmoid(self) -> Value:
-        """1 / (1 + e^-x), without overflow on either side."""
+        """1 / (1 + e^-x); where e^-x overflows, 0."""
 
     def relu(self) -> Value:
         """max(x, 0)."""

@@ -100,6 +100,11 @@ def relu(x):
     return np.maximum(x, 0)
 
 
+def relu_dx(g, z):
+    """g where z > 0, else 0."""
+    return np.where(z > 0, g, 0)
+
+
 def philox(key, counter, part=0):
     """The random bits of one part of the draw (key, counter): 2^128 numbers, so no two overlap.
 

@@ -65,14 +65,6 @@ def to_integer(f):
     return kernel
 
 
-def stable_sigmoid(x):
-    """1 / (1 + e^-x) without overflow on either side."""
-    if x >= 0:
-        return 1.0 / (1.0 + math.exp(-x))
-    e = math.exp(x)
-    return e / (1.0 + e)
-
-
 add = operator.add
 sub = operator.sub
 mul = operator.mul
@@ -102,7 +94,7 @@ atan = math.atan
 sinh = guarded(math.sinh, lambda x: math.copysign(math.inf, x))
 cosh = guarded(math.cosh, infinite)
 tanh = math.tanh
-sigmoid = stable_sigmoid
+sigmoid = guarded(lambda x: 1.0 / (math.exp(-x) + 1.0), lambda x: 0.0)
 
 
 def sign(x):

@@ -33,7 +33,6 @@ ARITHMETIC = {
     "floordiv": floor_divide,
     "mod": remainder,
     "pow": pow,
-    "matmul": matmul,
 }
 ORDER = {"lt": less, "le": less_equal, "gt": greater, "ge": greater_equal}
 IN_PLACE = {"add": add, "sub": sub, "mul": mul, "truediv": div}
@@ -125,16 +124,22 @@ def fit(g, node: TensorNode):
     return g if g.dtype == node.dtype else cast(g, node.dtype)
 
 
+def form(cls: type, call):
+    """The form of a gate for the class: a Value need not be asked whether it is a Tensor."""
+    return getattr(call, "on_values", call) if cls is Value else call
+
+
 def attach_operators(cls: type) -> None:
     """Give `cls` Python's operators."""
     for name, call in ARITHMETIC.items():
-        setattr(cls, f"__{name}__", call.operator)
-        setattr(cls, f"__r{name}__", reflected(call.operator))
+        operator = form(cls, call.operator)
+        setattr(cls, f"__{name}__", operator)
+        setattr(cls, f"__r{name}__", reflected(operator))
     for name, call in ORDER.items():
-        setattr(cls, f"__{name}__", call.operator)
-    cls.__neg__ = neg
+        setattr(cls, f"__{name}__", form(cls, call.operator))
+    cls.__neg__ = form(cls, neg)
     cls.__pos__ = lambda x: x
-    cls.__abs__ = pointwise.abs
+    cls.__abs__ = form(cls, pointwise.abs)
 
 
 def attach() -> None:
@@ -146,6 +151,8 @@ def attach() -> None:
     for cls, names, space in ((Tensor, REDUCE, reduce), (Tensor, SHAPE, shape)):
         for name in names:
             setattr(cls, name, getattr(space, name))
+    Tensor.__matmul__ = matmul.operator
+    Tensor.__rmatmul__ = reflected(matmul.operator)
     Tensor.__eq__ = equal.operator  # a Value keeps identity: nodes live in sets
     Tensor.__ne__ = not_equal.operator
     Tensor.__getitem__ = getitem

@@ -416,12 +416,11 @@ def tanh(x):
 
 @gate(floats=True, x=lambda g, z: g * (z * (1.0 - z)))
 def sigmoid(x):
-    """1 / (1 + e^-x), without overflow on either side.
+    """1 / (1 + e^-x); where e^-x overflows, 0.
 
     Rule: dz/dx = z (1 - z).
     """
-    e = xp(x).exp(-xp(x).absolute(x))
-    return where(x >= 0, 1.0, e) / (e + 1.0)
+    return 1.0 / (xp(x).exp(-x) + 1.0)
 
 
 @gate(x=lambda g, z: relu_dx(g, z))
