@@ -43,6 +43,12 @@ class Node:
     __slots__ = ("gate", "grad", "mark", "seq")
 
 
+def tell(node: Node, tensor: object, inputs: tuple) -> None:
+    """Tell those who watch of a new node of tensor mode; one of several outputs has no tensor."""
+    for watcher in WATCHERS:
+        watcher(node, tensor, inputs)
+
+
 def ancestors(roots: Iterable[Node], since: int = 0) -> list[Node]:
     """Roots and all they were computed from (not older than `since`), newest first."""
     mark = object()  # a slot and a fresh object per walk: half the cost of a set

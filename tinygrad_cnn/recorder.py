@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from . import kernels
-from .graph import QUIET, STATE, WATCHERS, tick
+from .graph import QUIET, STATE, WATCHERS, tell, tick
 from .kernels import DEFAULT, np, promote_types
 from .tensor import Tensor, TensorNode
 from .value import PLAIN, Value
@@ -200,7 +200,7 @@ def unary(record: "Gate", foreign: Callable) -> Callable:
             n.dtype = z.dtype
             n.seq = tick()
             if WATCHERS:
-                watched(n, t, (x,))
+                tell(n, t, (x,))
             return t
         if isinstance(x, Value):
             return on_values(x)
@@ -290,7 +290,7 @@ def binary(record: "Gate", foreign: Callable) -> Callable:
         n.dtype = z.dtype
         n.seq = tick()
         if WATCHERS:
-            watched(n, t, (x, y))
+            tell(n, t, (x, y))
         return t
 
     call.on_values = on_values
@@ -373,7 +373,7 @@ def nary(record: "Gate", foreign: Callable, full: bool = False) -> Callable:
             n.dtype = z.dtype
             n.seq = tick()
             if WATCHERS:
-                watched(n, t, inputs)
+                tell(n, t, inputs)
         return (t, aux) if full else t
 
     return call
@@ -439,9 +439,3 @@ def wrapped(z: object, kind: type) -> Tensor:
     t.raw = z if array else kernels.backend(kind).asarray(z)
     t.node = None
     return t
-
-
-def watched(node: TensorNode, tensor: Tensor, inputs: tuple) -> None:
-    """Tell those who watch of a new node."""
-    for watcher in WATCHERS:
-        watcher(node, tensor, inputs)

@@ -411,8 +411,11 @@ def test_gates_of_the_user():
         z = Double.apply(tg.ones(2, requires_grad=True)).sum()
     z.backward()
     text = viz.draw_text(z)
-    assert "Double(" in text
-    assert "outside viz.keep()" in text
+    assert "Double(#1)" in text
+    assert "outside viz.keep()" not in text
+    assert "#3 = pick(#2)" in text
+    assert "[1 1]" in text
+    assert "[2 2]" in text
 
 
 # --- names and images -----------------------------------------------------------------------------

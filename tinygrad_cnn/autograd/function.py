@@ -8,11 +8,11 @@ import types
 import weakref
 
 from .. import kernels
-from ..graph import STAMPS, STATE, check_stamps
+from ..graph import STAMPS, STATE, check_stamps, tell
 from ..tensor import FREED, Hooking, Tensor, TensorNode, lift, node_of, wrap
 from .grad import enable_grad, listed, no_grad
 
-PICK = types.SimpleNamespace(name="pick", keeps=False, many=False)
+PICK = types.SimpleNamespace(name="pick", keeps=False, many=False, arity=1, settings={})
 
 
 class Context:
@@ -73,24 +73,32 @@ class Function:
                     f"{cls.__name__}.forward must return Tensors, got {type(t).__name__}"
                 )
         ctx.settle(args, outputs)
-        parents = tuple([a.node if isinstance(a, Tensor) else None for a in args])
         results = [wrap(t.raw, None) for t in outputs]
-        if STATE.recording and any(p is not None for p in parents):
-            record(cls, ctx, parents, results)
+        on_graph = any(isinstance(a, Tensor) and a.node is not None for a in args)
+        if STATE.recording and on_graph:
+            record(cls, ctx, args, results)
         return tuple(results) if isinstance(made, (tuple, list)) else results[0]
 
 
-def record(cls: type, ctx: Context, parents: tuple, results: list[Tensor]) -> None:
+def record(cls: type, ctx: Context, args: tuple, results: list[Tensor]) -> None:
     """Put the results on the graph."""
+    parents = tuple([a.node if isinstance(a, Tensor) else None for a in args])
     gate = types.SimpleNamespace(
-        name=cls.__name__, keeps=True, many=False, backward=cls.backward, arity=len(parents)
+        name=cls.__name__,
+        keeps=True,
+        many=False,
+        arity=len(parents),
+        settings={},
+        backward=cls.backward,
     )
     whole = node_of(TupleNode, gate, parents, (ctx,), results[0].raw)
     whole.kinds = [(t.shape, t.dtype, type(t.raw)) for t in results]
     whole.picks = {}
+    tell(whole, None, args)
     for place, t in enumerate(results):
         if t.dtype.kind == "f":
             t.node = whole.pick(place)
+            tell(t.node, t, (None,))
 
 
 class Pick(TensorNode):

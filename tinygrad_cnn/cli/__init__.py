@@ -5,6 +5,7 @@ Each command is a file here with `add_parser(subparsers)`, which describes its a
 """
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 
@@ -39,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     other error is a fault of ours and keeps its traceback.
     """
     args = parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # not every console can write a minus or an arrow
     # Small networks make small matrix products, whose second thread waits more than it works. And
     # a loss that overflows is told in a sentence, not in NumPy's warnings.
     quiet = np.errstate(all="ignore")

@@ -15,7 +15,7 @@ class Numbers(NamedTuple):
     """Copies of what went into a gate and what came out, and the gate's settings.
 
     inputs: an array or a number per input; None where the input was None or is another kept node's
-    output.
+    output. output: None for a gate of several outputs, each of which is a node of its own.
     """
 
     output: object
@@ -30,13 +30,15 @@ def copied(x: object) -> object:
     return x.copy() if hasattr(x, "copy") else x
 
 
-def watch(node: TensorNode, tensor: Tensor, inputs: tuple) -> None:
+def watch(node: TensorNode, tensor: Tensor | None, inputs: tuple) -> None:
     """Keep the numbers of a new node, and its gradient when that comes."""
     record = node.gate
     start = 2 if record.many else 1 + record.arity
     settings = dict(zip(record.settings, node.saved[start:], strict=False))
-    KEPT[node] = Numbers(tensor.raw.copy(), tuple(map(copied, inputs)), settings)
-    tensor.retain_grad()
+    output = None if tensor is None else tensor.raw.copy()
+    KEPT[node] = Numbers(output, tuple(map(copied, inputs)), settings)
+    if tensor is not None:
+        tensor.retain_grad()
 
 
 @contextlib.contextmanager

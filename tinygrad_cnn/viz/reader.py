@@ -139,7 +139,7 @@ class Reader:
     def notes(self) -> list[str]:
         """What has to be said about numbers that are missing."""
         gates = [box for box in self.rows if box.kind == "gate"]
-        bare = [box for box in gates if box.value is None]
+        bare = [box for box in gates if box.value is None and not box.kept]
         if gates and len(bare) == len(gates):
             return [NO_NUMBERS]
         notes = [SOME_NUMBERS] if bare else []
@@ -207,7 +207,8 @@ class TensorReader(Reader):
         if node.gate is not None:
             box.kind = "gate"
             box.symbol = symbol(node.gate)
-            if node in KEPT:
+            box.kept = node in KEPT
+            if box.kept:
                 self.fill(box, node, KEPT[node].output)
                 box.settings = settings_text(KEPT[node].settings)
         return box

@@ -13,7 +13,8 @@ class Box:
     """A node, or a constant, as a picture shows it. A number that is not known is None.
 
     kind: "leaf", "gate", "constant", or "cut" for what lies beyond the picture's edge. key: `n3`
-    for the third node. symbol: how its gate is written. wires, uses: those that end, start here.
+    for the third node. symbol: how its gate is written. kept: whether its numbers were kept, even
+    where it has none, as a gate of several outputs. wires, uses: those that end, start here.
     """
 
     kind: str
@@ -23,6 +24,7 @@ class Box:
     settings: str = ""
     shape: tuple | None = None
     dtype: str = ""
+    kept: bool = False
     value: object = None
     grad: object = None
     wires: list["Wire"] = field(default_factory=list, repr=False)  # from its inputs, in order
