@@ -30,9 +30,7 @@ def lowest(x):
     return -math.inf if x.dtype.kind == "f" else xp(x).iinfo(x.dtype).min
 
 
-@gate(
-    x=lambda g, aux, x_shape: unpool(g, aux, x_shape[2:]),
-)
+@gate(x=lambda g, aux, x_shape: unpool(g, aux, x_shape[2:]))
 def max_pool(x, *, window, stride, padding, dilation, out):
     """The largest element of each window; nan wins. Second result: where it was.
 
