@@ -270,10 +270,10 @@ ROWS = {
         lambda x, dim, correction, keepdim: np.sqrt(oracles.var(x, dim, correction, keepdim)),
         True,
     ),
-    "norm": reduction(
+    "euclidean_norm": reduction(
         oracles.norm, NONZERO, torch=lambda t, x, **s: t.linalg.vector_norm(x, **s), least=1
     ),
-    "norm_dx": Row(gradient_of(oracles.norm, NONZERO), oracles.norm_dx),
+    "euclidean_norm_dx": Row(gradient_of(oracles.norm, NONZERO), oracles.norm_dx),
     "cumsum": Row(reduced(REAL, dims=one_axis), oracles.cumsum, True),
     "prod": reduction(oracles.over(np.prod), REAL, torch=False),
     "amax": reduction(oracles.over(np.amax), DIFFERENT, over_all("amax"), least=1),

@@ -26,7 +26,7 @@ TIED = {
     "div": elementwise(TIES, one_of(-0.0, 0.0, 1.0)),
     "log": elementwise(one_of(0.0, 1.0)),
     "sqrt": elementwise(one_of(0.0, 1.0)),
-    "norm": reduced(one_of(0.0, 1.0), least=1, keepdim=st.booleans()),
+    "euclidean_norm": reduced(one_of(0.0, 1.0), least=1, keepdim=st.booleans()),
     "amax": reduced(TIES, least=1, keepdim=st.booleans()),
     "amin": reduced(TIES, least=1, keepdim=st.booleans()),
     "max_pool": pooling(TIES),

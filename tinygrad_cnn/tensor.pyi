@@ -401,10 +401,11 @@ class Tensor:
 
     def norm(
         self,
+        p: Any = 2,
         dim: builtins.int | tuple[builtins.int, ...] | None = None,
         keepdim: builtins.bool = False,
     ) -> Tensor:
-        """The Euclidean norm over `dim`."""
+        """(Σ |x|^p)^(1/p) over `dim`; p = ±inf for the largest or smallest |x|, "fro" for p = 2."""
 
     def prod(
         self,

@@ -57,6 +57,22 @@ def test_the_norm_of_nothing_has_no_slope():
     assert x.grad.tolist() == [0.0, 0.0, 0.0]
 
 
+@pytest.mark.parametrize("p", [1, 1.5, 2, 3, float("inf"), -float("inf"), "fro"])
+def test_norms(p):
+    a = np.random.default_rng(0).standard_normal((3, 4))
+    x = tg.tensor(a, requires_grad=True)
+    for dim in (None, 0, -1):
+        number = 2 if p == "fro" else p
+        want = np.linalg.vector_norm(a, ord=number, axis=dim)
+        assert np.allclose(tg.norm(x, p, dim).raw, want)
+    assert gradcheck(lambda x: x.norm(p, 1), [x])
+    if p not in (1, float("inf"), -float("inf")):
+        zero = tg.zeros(3, dtype="float64", requires_grad=True)
+        assert grad(zero.norm(p), zero)[0].tolist() == [0.0, 0.0, 0.0]
+    with pytest.raises(ValueError, match="positive number"):
+        x.norm(-1)
+
+
 def test_logsumexp_neither_overflows_nor_underflows():
     x = tg.tensor([[1e4, 1e4], [-1e4, -1e4]], dtype="float64")
     assert np.allclose(x.logsumexp(1).raw, [1e4 + np.log(2), -1e4 + np.log(2)])

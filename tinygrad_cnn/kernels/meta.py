@@ -187,7 +187,7 @@ argmax = reduction(np.argmax)
 argmin = reduction(np.argmin)
 any = reduction(np.any)
 all = reduction(np.all)
-norm = logsumexp = sum
+euclidean_norm = logsumexp = sum
 
 
 def cumsum(x, *, dim):

@@ -62,6 +62,14 @@ def rows(u, groups: int):
     return u.reshape(u.shape[0], groups, u.shape[1] // groups, math.prod(u.shape[2:]))
 
 
+def weights(w, groups: int):
+    """One matrix per group.
+
+    Shape: w (K, C/groups, *window) -> (groups, K/groups, C/groups * prod(window)).
+    """
+    return w.reshape(groups, w.shape[0] // groups, math.prod(w.shape[1:]))
+
+
 def bias_dx(g):
     """The gradient for a bias per channel."""
     return sum(g, (0, *range(2, g.ndim)))
@@ -84,7 +92,7 @@ def conv(x, w, b, *, stride, padding, dilation, groups):
     Rule: dx = conv_dx(g, w), dw = conv_dw(g, x), db = Σ g over samples and positions.
     """
     cols = columns(x, w.shape[2:], stride, padding, dilation, groups)
-    z = xp(x).matmul(w.reshape(groups, w.shape[0] // groups, -1), cols)
+    z = xp(x).matmul(weights(w, groups), cols)
     settings = zip(x.shape[2:], w.shape[2:], stride, padding, dilation, strict=True)
     z = z.reshape(x.shape[0], w.shape[0], *(out_size(*s) for s in settings))
     return z if b is None else z + b.reshape(-1, *[1] * len(stride))
@@ -105,11 +113,11 @@ def conv_dx(u, w, *, space, stride, padding, dilation, groups):
 
     Rule: du = conv(g, w), dw = conv_dw(u, g).
     """
-    n, k, *out = u.shape
+    n, _, *out = u.shape
     window = w.shape[2:]
     c = w.shape[1] * groups
-    flat = w.reshape(groups, k // groups, -1).swapaxes(-1, -2)
-    cols = xp(u).matmul(flat, rows(u, groups)).reshape(n, c, *window, *out)
+    cols = xp(u).matmul(weights(w, groups).swapaxes(-1, -2), rows(u, groups))
+    cols = cols.reshape(n, c, *window, *out)
     z = xp(u).zeros((n, c, *(s + 2 * p for s, p in zip(space, padding, strict=True))), cols.dtype)
     for place in itertools.product(*map(range, window)):
         z[(slice(None), slice(None), *steps(place, out, stride, dilation))] += cols[

@@ -9,7 +9,7 @@ import string
 from ..gate import composite, flat, gate
 from ..kernels import xp
 from ..kernels.shapes import axes_of, kept_shape
-from .pointwise import div, equal, exp, log, sqrt, where
+from .pointwise import abs, div, equal, exp, log, pow, sqrt, where
 from .shape import (
     cat,
     expand,
@@ -65,8 +65,30 @@ def std(x, *, dim=None, correction=1, keepdim=False):
     return sqrt(var(x, dim, correction, keepdim))
 
 
-@gate(floats=True, x=lambda g, z, x, dim: norm_dx(g, z, x, dim=dim))
-def norm(x, *, dim=None, keepdim=False):
+def norm(x, p=2, dim=None, keepdim: bool = False):
+    """(Σ |x|^p)^(1/p) over `dim`; p = ±inf for the largest or smallest |x|, "fro" for p = 2.
+
+    Rule: 0 where all elements are 0.
+
+    Raises: ValueError for a p that is neither positive nor -inf.
+    """
+    if p in (2, "fro"):
+        return euclidean_norm(x, dim, keepdim)
+    if p == math.inf:
+        return amax(abs(x), dim, keepdim)
+    if p == -math.inf:
+        return amin(abs(x), dim, keepdim)
+    if isinstance(p, str) or not p > 0:
+        raise ValueError(f"norm: p is a positive number, ±inf or 'fro', got {p!r}")
+    if p == 1:
+        return sum(abs(x), dim, keepdim)
+    total = sum(pow(abs(x), p), dim, keepdim)
+    nothing = equal(total, 0.0)
+    return where(nothing, 0.0, pow(where(nothing, 1.0, total), 1.0 / p))
+
+
+@gate(floats=True, x=lambda g, z, x, dim: euclidean_norm_dx(g, z, x, dim=dim))
+def euclidean_norm(x, *, dim=None, keepdim=False):
     """The Euclidean norm over `dim`.
 
     Rule: dz/dx = x / z, and 0 where z is 0.
@@ -75,8 +97,8 @@ def norm(x, *, dim=None, keepdim=False):
 
 
 @composite
-def norm_dx(g, z, x, *, dim):
-    """The gradient of norm for its input."""
+def euclidean_norm_dx(g, z, x, *, dim):
+    """The gradient of euclidean_norm for its input."""
     shape = kept_shape(x.shape, dim)
     z = reshape(z, shape)
     return where(equal(z, 0.0), 0.0, x * div(reshape(g, shape), z))
