@@ -83,7 +83,7 @@ def test_shapes_and_dtypes_are_those_of_numpy_to_second_order(name, data):
 
 BINARY = ("add", "sub", "mul", "div", "floor_divide", "remainder", "maximum", "less", "logical_or")
 UNARY = ("neg", "abs", "exp", "floor", "isnan", "logical_not", "relu", "sigmoid", "sum", "any")
-ALONG = ("amax", "argmin", "cumsum", "euclidean_norm", "logsumexp", "softmax")  # where there is an element
+ALONG = ("amax", "argmin", "cumsum", "euclidean_norm", "logsumexp", "softmax")  # of some elements
 NUMBERS = st.one_of(st.booleans(), st.integers(0, 9), st.floats(-2, 2), st.just(np.float64(0.5)))
 
 
