@@ -303,6 +303,15 @@ def test_a_write_to_a_saved_parameter_of_a_sequence_gate_raises():
         z.sum().backward()
 
 
+def test_memory_that_no_array_owns_is_watched_too():
+    c = tg.Tensor(np.frombuffer(bytearray(24), "float64"))
+    w = leaf(3)
+    z = w * c
+    c[1:].add_(1.0)
+    with pytest.raises(RuntimeError, match="mul:"):
+        z.sum().backward()
+
+
 def test_a_write_that_came_before_the_gate_hurts_nobody():
     w = leaf(3)
     alias = w.detach()

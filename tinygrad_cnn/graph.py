@@ -175,8 +175,8 @@ ALONE = references_alone()  # measured, since Pythons count differently
 
 
 def owner(raw: object) -> object:
-    """The array that owns raw's memory: raw itself, or what it is a view of."""
-    return raw if raw.base is None else raw.base
+    """The array that stands for raw's memory: raw itself, or the array it is a view of."""
+    return raw.base if isinstance(raw.base, type(raw)) else raw  # a base may be a buffer
 
 
 def stamp(raw: object) -> None:
