@@ -121,3 +121,10 @@ def test_matmul_is_numpys_for_vectors_matrices_and_batches(data):
 def test_wrong_arguments(call, error, sentence):
     with pytest.raises(error, match=sentence):
         call(tg.ones(2, 3))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "int64"])
+def test_whole_numbers_are_counted_as_int64(dtype):
+    x = tg.tensor([1, 1, 1], dtype=dtype)
+    for made in (x.sum(), x.cumsum(0), x[0].cumsum(0), x.sum(dim=0)):
+        assert made.dtype == np.int64

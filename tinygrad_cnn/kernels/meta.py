@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from .shapes import axes_of, kept_shape, out_size
+from .shapes import axes_of, counted, kept_shape, out_size
 
 device = "meta"
 NOTHING = np.dtype([])
@@ -180,19 +180,19 @@ def reduction(f):
     return kernel
 
 
-sum = reduction(np.sum)
+sum = reduction(lambda x, axis: np.sum(x, axis, dtype=counted(x.dtype)))
 amax = reduction(np.max)
 amin = reduction(np.min)
 argmax = reduction(np.argmax)
 argmin = reduction(np.argmin)
 any = reduction(np.any)
 all = reduction(np.all)
-euclidean_norm = logsumexp = sum
+euclidean_norm = logsumexp = reduction(np.sum)
 
 
 def cumsum(x, *, dim):
     """x, in the dtype of a sum."""
-    return Meta(x.shape, dtype_of(np.cumsum, x))
+    return Meta(x.shape, counted(x.dtype))
 
 
 @row

@@ -1,4 +1,4 @@
-"""Formulas of shapes, which bodies and the backend without numbers share."""
+"""Formulas of shapes and dtypes, which bodies and the backend without numbers share."""
 
 
 def axes_of(ndim: int, dim) -> tuple[int, ...]:
@@ -28,3 +28,8 @@ def kept_shape(shape: tuple, dim) -> tuple[int, ...]:
 def out_size(size: int, window: int, stride: int, padding: int, dilation: int) -> int:
     """How many windows fit: (size + 2 padding - dilation (window - 1) - 1) // stride + 1."""
     return (size + 2 * padding - dilation * (window - 1) - 1) // stride + 1
+
+
+def counted(dtype):
+    """The dtype of a sum: whole numbers and truth values are counted as int64, floats stay."""
+    return dtype if dtype.kind == "f" else "int64"

@@ -8,7 +8,7 @@ import string
 
 from ..gate import composite, flat, gate
 from ..kernels import xp
-from ..kernels.shapes import axes_of, kept_shape
+from ..kernels.shapes import axes_of, counted, kept_shape
 from .pointwise import abs, div, equal, exp, log, pow, sqrt, where
 from .shape import (
     cat,
@@ -40,7 +40,7 @@ def sum(x, *, dim=None, keepdim=False):
 
     Rule: every summand gets the gradient.
     """
-    return x.sum(axes_of(x.ndim, dim), keepdims=keepdim)
+    return x.sum(axes_of(x.ndim, dim), dtype=counted(x.dtype), keepdims=keepdim)
 
 
 @composite
@@ -110,7 +110,8 @@ def cumsum(x, *, dim):
 
     Rule: every element gets the gradients of all sums it is part of.
     """
-    return x.cumsum(axes_of(x.ndim, dim)[0]) if x.ndim else x.copy()
+    axis = axes_of(x.ndim, dim)[0] if x.ndim else None
+    return x.cumsum(axis, dtype=counted(x.dtype)).reshape(x.shape)
 
 
 # --- products and extremes ------------------------------------------------------------------------
