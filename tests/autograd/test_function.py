@@ -110,10 +110,124 @@ def test_wrong_returns_are_said_in_a_sentence():
         def forward(ctx, x):
             return 3.0
 
+    class Number(Wrong):
+        @staticmethod
+        def backward(ctx, g):
+            return 2.0
+
+    with pytest.raises(TypeError, match=r"Number.backward must return .* got float for input 0"):
+        Number.apply(leaf(2)).sum().backward()
     with pytest.raises(RuntimeError, match=r"Wrong.backward returned 2 gradients for 1 input"):
         Wrong.apply(leaf(2)).sum().backward()
     with pytest.raises(TypeError, match=r"NotATensor.forward must return Tensors, got float"):
         NotATensor.apply(leaf(2))
+
+
+class Sorted(Function):
+    """Sorted numbers, a constant copy of the input, and the order they came in."""
+
+    @staticmethod
+    def forward(ctx, x):
+        order = tg.tensor(np.argsort(x.raw))
+        z, copy = x[order], x * 1.0
+        ctx.mark_non_differentiable(copy, order)
+        ctx.save_for_backward(order, copy, x)
+        return z, copy, order
+
+    @staticmethod
+    def backward(ctx, g, gcopy, gorder):
+        order, copy, _ = ctx.saved_tensors
+        assert (gcopy.shape, gorder.dtype) == (g.shape, order.dtype)
+        assert not copy.requires_grad
+        return g[tg.tensor(np.argsort(order.raw))]
+
+
+def test_outputs_that_are_marked_are_constants():
+    x = leaf(4)
+    z, copy, order = Sorted.apply(x)
+    assert (z.requires_grad, copy.requires_grad, order.requires_grad) == (True, False, False)
+    assert gradcheck(lambda x: Sorted.apply(x)[0].exp(), [x])
+    assert gradgradcheck(lambda x: Sorted.apply(x)[0].exp(), [x])
+
+
+def test_only_outputs_can_be_marked():
+    class Wrong(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mark_non_differentiable(x)
+            return x * 1.0
+
+    with pytest.raises(ValueError, match=r"Wrong.forward: mark_non_differentiable takes outputs"):
+        Wrong.apply(leaf(2))
+
+
+@pytest.mark.parametrize("materialize", [True, False])
+def test_a_gradient_that_did_not_arrive_is_zeros_or_none(materialize):
+    seen = []
+
+    class Both(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.set_materialize_grads(materialize)
+            return x * 2.0, x * 3.0
+
+        @staticmethod
+        def backward(ctx, g, h):
+            seen.append(h)
+            return g * 2.0 if h is None else g * 2.0 + h * 3.0
+
+    x = leaf(2)
+    Both.apply(x)[0].sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0]
+    assert seen[0].tolist() == [0.0, 0.0] if materialize else seen[0] is None
+
+
+def test_none_is_no_gradient():
+    class Stop(Function):
+        @staticmethod
+        def forward(ctx, x, y):
+            assert ctx.needs_input_grad == (True, True)
+            return x * y
+
+        @staticmethod
+        def backward(ctx, g):
+            return None, g, None, None
+
+    x, y = leaf(2), leaf(2)
+    Stop.apply(x, y).sum().backward()
+    assert x.grad is None
+    assert y.grad.tolist() == [1.0, 1.0]
+    assert grad(Stop.apply(x, y).sum(), x) == [None]
+
+
+def test_an_input_that_forward_returns_is_an_output():
+    class Reversed(Function):
+        """The input as it is, its gradient with the sign turned."""
+
+        @staticmethod
+        def forward(ctx, x, fixed):
+            if fixed:
+                ctx.mark_non_differentiable(x)
+            return x
+
+        @staticmethod
+        def backward(ctx, g):
+            return -g, None
+
+    x = leaf(3)
+    z = Reversed.apply(x, False)
+    assert z is not x
+    assert z.raw is x.raw
+    assert z.grad_fn is not None
+    z.sum().backward()
+    assert x.grad.tolist() == [-1.0] * 3
+    assert x.is_leaf
+    assert not Reversed.apply(x, True).requires_grad
+
+
+def test_apply_takes_no_keywords():
+    with pytest.raises(TypeError, match="unexpected keyword argument 'r'"):
+        Polar.apply(r=leaf(2), t=leaf(2))
 
 
 def test_functions_make_no_cycles():

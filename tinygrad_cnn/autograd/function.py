@@ -16,30 +16,57 @@ PICK = types.SimpleNamespace(name="pick", keeps=False, many=False, arity=1, sett
 
 
 class Context:
-    """What a Function's forward leaves for its backward: `save_for_backward`, and any attribute."""
+    """What a Function's forward leaves for its backward: `save_for_backward`, and any attribute.
 
-    def __init__(self) -> None:
+    needs_input_grad: per argument, whether a gradient is wanted for it. saved_tensors: in backward,
+    what was saved.
+    """
+
+    def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:
+        self.needs_input_grad = needs_input_grad
         self.to_save = ()
-        self.needs_input_grad = ()
         self.saved_tensors = ()
+        self.fixed = ()
+        self.materialize = True
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep these for `saved_tensors` in backward."""
         self.to_save = tensors
 
-    def settle(self, inputs: tuple, outputs: list) -> None:
-        """Put arrays in the place of kept Tensors, with where each came from.
+    def mark_non_differentiable(self, *outputs: Tensor) -> None:
+        """Say that these outputs are constants; no gradient will come back through them."""
+        self.fixed = outputs
 
-        The place is i for input i, -1 - j for output j, None for neither. A node that held Tensors
-        of its own outputs would never be freed.
+    def set_materialize_grads(self, value: bool) -> None:
+        """Say whether backward gets zeros (True, as without this call) or None for no gradient."""
+        self.materialize = bool(value)
+
+    def settle(self, name: str, inputs: tuple, outputs: list) -> list[bool]:
+        """Put arrays in the place of kept Tensors; return which outputs have gradients.
+
+        With each array goes where it came from: i for input i, -1 - j for output j that has a
+        gradient, None for neither. A node that held Tensors of its own outputs would never be
+        freed.
+
+        Raises: ValueError if something was marked that is not an output.
         """
+        for t in self.fixed:
+            if not any(t is made for made in outputs):
+                raise ValueError(
+                    f"{name}.forward: mark_non_differentiable takes outputs, got a "
+                    f"{type(t).__name__} that is none of them; mark the very Tensors it returns"
+                )
+        moving = [
+            t.dtype.kind == "f" and not any(t is fixed for fixed in self.fixed) for t in outputs
+        ]
         places = [(t, i) for i, t in enumerate(inputs) if isinstance(t, Tensor)]
-        places += [(t, -1 - j) for j, t in enumerate(outputs)]
+        places += [(t, -1 - j) for j, t in enumerate(outputs) if moving[j]]
         self.kept = [
             (None, None) if t is None else (t.raw, next((i for a, i in places if a is t), None))
             for t in self.to_save
         ]
-        self.to_save = ()
+        self.to_save = self.fixed = ()
+        return moving
 
 
 class Function:
@@ -62,8 +89,14 @@ class Function:
 
     @classmethod
     def apply(cls, *args: object) -> Tensor | tuple:
-        """The outputs of forward, recorded if an argument is on the graph."""
-        ctx = Context()
+        """The outputs of forward, recorded if an argument is on the graph.
+
+        An argument that forward returns as it is comes back as a new Tensor on the same array,
+        whose gradient goes through backward like any other output's.
+
+        Raises: TypeError if forward returns something that is not a Tensor.
+        """
+        ctx = Context(tuple([isinstance(a, Tensor) and a.requires_grad for a in args]))
         with no_grad():
             made = cls.forward(ctx, *args)
         outputs = listed(made)
@@ -72,16 +105,15 @@ class Function:
                 raise TypeError(
                     f"{cls.__name__}.forward must return Tensors, got {type(t).__name__}"
                 )
-        ctx.settle(args, outputs)
+        moving = ctx.settle(cls.__name__, args, outputs)
         results = [wrap(t.raw, None) for t in outputs]
-        on_graph = any(isinstance(a, Tensor) and a.node is not None for a in args)
-        if STATE.recording and on_graph:
-            record(cls, ctx, args, results)
+        if STATE.recording and any(ctx.needs_input_grad) and any(moving):
+            record(cls, ctx, args, results, moving)
         return tuple(results) if isinstance(made, (tuple, list)) else results[0]
 
 
-def record(cls: type, ctx: Context, args: tuple, results: list[Tensor]) -> None:
-    """Put the results on the graph."""
+def record(cls: type, ctx: Context, args: tuple, results: list[Tensor], moving: list[bool]) -> None:
+    """Put the results that have gradients on the graph."""
     parents = tuple([a.node if isinstance(a, Tensor) else None for a in args])
     gate = types.SimpleNamespace(
         name=cls.__name__,
@@ -96,7 +128,7 @@ def record(cls: type, ctx: Context, args: tuple, results: list[Tensor]) -> None:
     whole.picks = {}
     tell(whole, None, args)
     for place, t in enumerate(results):
-        if t.dtype.kind == "f":
+        if moving[place]:
             t.node = whole.pick(place)
             tell(t.node, t, (None,))
 
@@ -140,21 +172,33 @@ class TupleNode(TensorNode):
         needs = [None if reach is not None and p not in reach else p for p in self.parents]
         ctx.needs_input_grad = tuple(p is not None for p in needs)
         ctx.saved_tensors = self.standing_tensors(ctx, create_graph)
-        grads = [self.gradient(i) for i in range(len(self.kinds))]
+        grads = [self.gradient(i, ctx.materialize) for i in range(len(self.kinds))]
         with enable_grad() if create_graph else no_grad():
             back = listed(self.gate.backward(ctx, *grads))
         ctx.saved_tensors = ()
-        if len(back) != len(needs):
-            raise RuntimeError(
-                f"{self.gate.name}.backward returned {len(back)} gradients for {len(needs)} inputs"
-            )
-        for parent, g in zip(needs, back, strict=True):
+        self.check(back)
+        for parent, g in zip(needs, back):  # noqa: B905  Nones may follow the last
             if g is not None and parent is not None:
                 g = self.fit(g if create_graph else g.raw, parent)
                 parent.grad = g if parent.grad is None else parent.grad + g
         self.grad = None
         if not retain_graph:
             self.saved = FREED
+
+    def check(self, back: list) -> None:
+        """Raise unless backward returned a Tensor or None per input; more may be None."""
+        count = len(self.parents)
+        if len(back) < count or any(g is not None for g in back[count:]):
+            raise RuntimeError(
+                f"{self.gate.name}.backward returned {len(back)} gradients for {count} inputs; "
+                "return one per argument of forward, None where there is none"
+            )
+        for i, g in enumerate(back):
+            if g is not None and not isinstance(g, Tensor):
+                raise TypeError(
+                    f"{self.gate.name}.backward must return Tensors and None, got "
+                    f"{type(g).__name__} for input {i}"
+                )
 
     def pick(self, place: int) -> Pick:
         """The node of one output; a new one if the user has dropped that output."""
@@ -177,10 +221,10 @@ class TupleNode(TensorNode):
             tensors.append(None if raw is None else wrap(raw, node))
         return tuple(tensors)
 
-    def gradient(self, place: int) -> Tensor:
-        """What arrived for one output, zeros if nothing did."""
+    def gradient(self, place: int, materialize: bool) -> Tensor | None:
+        """What arrived for one output; zeros (or None, unless materialized) if nothing did."""
         g = self.grad[place]
-        if g is not None:
-            return lift(g)
+        if g is not None or not materialize:
+            return None if g is None else lift(g)
         shape, dtype, kind = self.kinds[place]
         return wrap(kernels.backend(kind).xp.zeros(shape, dtype), None)
