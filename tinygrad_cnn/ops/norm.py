@@ -4,9 +4,11 @@ One gate computes batch norm, the addition of a skip and the ReLU behind it, bec
 through a residual network those three are one sweep over memory.
 """
 
+import math
+
 from ..gate import composite, gate
 from ..kernels import xp
-from .pointwise import pow, relu_dx
+from .pointwise import div, pow, relu_dx
 from .reduce import mean, sum
 from .shape import reshape
 
@@ -17,16 +19,17 @@ def per_channel(ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 @gate(
+    floats=True,
     all=lambda g, z, x, weight, aux, needs, eps, relu: batch_norm_dx(
         g, z, x, weight, aux=aux, eps=eps, relu=relu
-    )
+    ),
 )
 def batch_norm(x, weight, bias, residual, *, eps, relu):
     """weight (x - mean) / √(var + eps) + bias over batch and space, + residual, then relu.
 
     A residual of None is left out; relu says whether there is one.
 
-    Second result: the batch's mean and 1 / √(var + eps), shape (1, C, 1, ...).
+    Second result: the batch's mean and (biased) variance, shape (1, C, 1, ...).
 
     Shape: x, residual (N, C, *space), weight, bias (C,) -> (N, C, *space).
 
@@ -36,20 +39,21 @@ def batch_norm(x, weight, bias, residual, *, eps, relu):
     """
     axes, shape = per_channel(x.ndim)
     average = x.mean(axes, keepdims=True)
-    rstd = (x.var(axes, keepdims=True) + eps) ** -0.5
+    variance = x.var(axes, keepdims=True)
+    rstd = (variance + eps) ** -0.5
     z = (x - average) * (rstd * weight.reshape(shape)) + bias.reshape(shape)
     if residual is not None:
         z = z + residual
     if relu:
         z = xp(z).maximum(z, 0)
-    return z, (average, rstd)
+    return z, (average, variance)
 
 
 @composite
 def batch_norm_dx(g, z, x, weight, *, aux, eps, relu):
     """The gradients of batch_norm for x, weight, bias and residual.
 
-    aux (mean, 1/σ) is for kernels only: traced again, both must be functions of x.
+    aux (mean, variance) is for kernels only: traced again, both must be functions of x.
     """
     axes, shape = per_channel(x.ndim)
     if relu:
@@ -57,6 +61,8 @@ def batch_norm_dx(g, z, x, weight, *, aux, eps, relu):
     centred = x - mean(x, axes, True)
     rstd = pow(mean(centred * centred, axes, True) + eps, -0.5)
     xhat = centred * rstd
-    inner = g - mean(g, axes, True) - xhat * mean(g * xhat, axes, True)
+    gw, gb = sum(g * xhat, axes, True), sum(g, axes, True)
+    share = div(1.0, math.prod(x.shape[i] for i in axes))
+    inner = g - gb * share - xhat * (gw * share)
     gx = reshape(weight, shape) * rstd * inner
-    return gx, sum(g * xhat, axes), sum(g, axes), g
+    return gx, reshape(gw, (-1,)), reshape(gb, (-1,)), g
