@@ -46,8 +46,13 @@ def p_dtype(params):
 
 @pytest.fixture
 def like_torch(numbers, parameters, give_gradients):
-    """A function: runs both libraries for 50 steps and compares parameters at each, to 1e-12."""
-    torch = pytest.importorskip("torch")
+    """A function: runs both libraries for 50 steps and compares parameters at each, to 1e-12.
+
+    The single numbers in PyTorch's states have its default dtype: float64 meanwhile.
+    """
+    torch = pytest.importorskip("torch", reason="PyTorch is an extra oracle: install torch")
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
 
     def compare(ours, theirs, steps=50):
         params = parameters()
@@ -64,4 +69,5 @@ def like_torch(numbers, parameters, give_gradients):
                 np.testing.assert_allclose(p.raw, q.detach().numpy(), rtol=1e-12, atol=1e-12)
         return optimizer, twin
 
-    return compare
+    yield compare
+    torch.set_default_dtype(before)

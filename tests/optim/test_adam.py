@@ -34,6 +34,14 @@ def test_defaults_are_torchs(like_torch, cls):
     like_torch(cls, lambda torch, params: getattr(torch.optim, cls.__name__)(params), steps=5)
 
 
+def test_adam_with_decoupled_decay_is_adamw(like_torch):
+    settings = {"lr": 0.05, "weight_decay": 0.1}
+    like_torch(
+        lambda params: Adam(params, decoupled_weight_decay=True, **settings),
+        lambda torch, params: torch.optim.AdamW(params, **settings),
+    )
+
+
 def test_the_first_step_has_the_length_of_the_rate():
     w = tg.tensor(np.array([2.0, -3.0, 1e-3]), requires_grad=True)
     start = w.detach().numpy().copy()

@@ -5,13 +5,30 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import io, optim
-from tinygrad_cnn.optim import SGD, Adam, AdamW, Optimizer
+from tinygrad_cnn.optim import (
+    LARS,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+)
 
 MAKERS = {
     "sgd": lambda params: SGD(params, lr=0.1),
     "momentum": lambda params: SGD(params, lr=0.1, momentum=0.9, nesterov=True),
     "adam": lambda params: Adam(params, lr=0.1, weight_decay=0.1),
     "amsgrad": lambda params: AdamW(params, lr=0.1, amsgrad=True),
+    "rmsprop": lambda params: RMSprop(params, lr=0.05, momentum=0.5, centered=True, eps=0.1),
+    "adagrad": lambda params: Adagrad(params, lr=0.5, initial_accumulator_value=0.1),
+    "adadelta": lambda params: Adadelta(params, lr=1.0, eps=0.01),
+    "nadam": lambda params: NAdam(params, lr=0.1, weight_decay=0.1),
+    "radam": lambda params: RAdam(params, lr=0.1, betas=(0.9, 0.9), decoupled_weight_decay=True),
+    "lars": lambda params: LARS(params, lr=1.0, momentum=0.5, trust_coefficient=0.05),
 }
 
 
@@ -43,7 +60,7 @@ def test_a_numpy_rate_does_not_widen(maker, parameters, give_gradients):
     params = parameters(dtype="float32")
     twins = parameters(dtype="float32")
     optimizer, twin = maker(params), maker(twins)
-    optimizer.param_groups[0]["lr"] = np.float64(0.1)
+    optimizer.param_groups[0]["lr"] = np.float64(twin.param_groups[0]["lr"])
     run(optimizer, params, give_gradients, range(3))
     run(twin, twins, give_gradients, range(3))
     for p, q in zip(params, twins, strict=True):
@@ -221,9 +238,11 @@ def test_states_of_other_shapes_are_refused(parameters):
         SGD(params).load_state_dict(state)
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+@pytest.mark.parametrize(
+    "name", ["SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "AdamW", "NAdam", "RAdam"]
+)
 def test_torchs_states_can_be_loaded(like_torch, parameters, give_gradients, name):
-    settings = {"momentum": 0.9} if name == "SGD" else {}
+    settings = {"momentum": 0.9} if name in ("SGD", "RMSprop") else {}
     cls = getattr(optim, name)
     ours, theirs = like_torch(
         lambda params: cls(params, lr=0.1, **settings),

@@ -14,7 +14,8 @@ class Adam(Optimizer):
     """Adam: each weight moves by its mean gradient over the root of its mean squared gradient.
 
     betas: how much of both means is kept at each step. amsgrad: divide by the largest mean square
-    so far. maximize: go uphill.
+    so far. maximize: go uphill. decoupled_weight_decay: weights decay by themselves, not by the
+    gradient, as in AdamW.
 
     Rule: g <- g + weight_decay p; m <- m + (1 - beta1) (g - m); v <- v + (1 - beta2) (g^2 - v);
     p <- p - lr m' / (sqrt(v') + eps), with m' = m / (1 - beta1^t) and v' = v / (1 - beta2^t).
@@ -24,8 +25,6 @@ class Adam(Optimizer):
     Reddi, Kale and Kumar (2018), On the Convergence of Adam and Beyond, Algorithm 2.
     Differs: from Reddi et al., as PyTorch does: there is a v', made of the largest v.
     """
-
-    decoupled = False  # whether weights decay by themselves, not through the gradient
 
     def __init__(
         self,
@@ -37,6 +36,7 @@ class Adam(Optimizer):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        decoupled_weight_decay: bool = False,
     ) -> None:
         defaults = {
             "lr": lr,
@@ -45,40 +45,27 @@ class Adam(Optimizer):
             "weight_decay": weight_decay,
             "amsgrad": amsgrad,
             "maximize": maximize,
+            "decoupled_weight_decay": decoupled_weight_decay,
         }
         super().__init__(params, defaults)
-
-    def check(self, group: dict[str, Any]) -> None:
-        """Raise ValueError if a setting of `group` is out of its range."""
-        super().check(group)
-        if not all(0 <= beta < 1 for beta in group["betas"]):
-            raise ValueError(
-                f"{type(self).__name__} needs two betas within [0, 1), got {group['betas']!r}"
-            )
 
     def update(self, p: Tensor, g: object, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Change `p` by one step along the raw gradient `g`."""
         beta1, beta2 = group["betas"]
         lr = float(group["lr"])
         decay = group["weight_decay"]
-        if decay and not self.decoupled:
+        if decay and not group["decoupled_weight_decay"]:
             g = g + p.raw * decay
-        if not state:
-            names = ("exp_avg", "exp_avg_sq") + ("max_exp_avg_sq",) * group["amsgrad"]
-            state.update({name: zeros_like(p) for name in names})
-        step = int(state.get("step", 0)) + 1
-        state["step"] = step
-        mean = state["exp_avg"].raw
-        square = state["exp_avg_sq"].raw
-        mean += (g - mean) * (1.0 - beta1)
-        square += (g * g - square) * (1.0 - beta2)
+        step, mean, square = moments(p, g, state, group["betas"])
         if group["amsgrad"]:
+            if "max_exp_avg_sq" not in state:
+                state["max_exp_avg_sq"] = zeros_like(p)
             largest = state["max_exp_avg_sq"].raw
             largest[...] = maximum(largest, square)
             square = largest
         root = sqrt(square) * (1.0 / math.sqrt(1.0 - beta2**step)) + group["eps"]
         change = div(mean * (lr / (1.0 - beta1**step)), root)
-        if decay and self.decoupled:
+        if decay and group["decoupled_weight_decay"]:
             change += p.raw * (lr * decay)
         p.sub_(lift(change))
 
@@ -92,8 +79,6 @@ class AdamW(Adam):
     Source: Loshchilov and Hutter (2019), Decoupled Weight Decay Regularization, Algorithm 2.
     """
 
-    decoupled = True
-
     def __init__(
         self,
         params: Iterable,
@@ -105,4 +90,26 @@ class AdamW(Adam):
         *,
         maximize: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            maximize=maximize,
+            decoupled_weight_decay=True,
+        )
+
+
+def moments(
+    p: Tensor, g: object, state: dict[str, Any], betas: tuple[float, float]
+) -> tuple[int, object, object]:
+    """The number of this step and the running means of g and g^2; `state` is brought up to date."""
+    if not state:
+        state.update({name: zeros_like(p) for name in ("exp_avg", "exp_avg_sq")})
+    state["step"] = int(state.get("step", 0)) + 1
+    mean, square = state["exp_avg"].raw, state["exp_avg_sq"].raw
+    mean += (g - mean) * (1.0 - betas[0])
+    square += (g * g - square) * (1.0 - betas[1])
+    return state["step"], mean, square

@@ -11,6 +11,18 @@ from typing import Any
 from ..autograd import enable_grad, no_grad
 from ..tensor import Tensor
 
+NEVER_NEGATIVE = (
+    "lr",
+    "weight_decay",
+    "momentum",
+    "eps",
+    "alpha",
+    "lr_decay",
+    "initial_accumulator_value",
+    "momentum_decay",
+    "trust_coefficient",
+)
+
 
 class Optimizer:
     """What all optimisers share; a subclass defines `update` and checks its settings in `check`.
@@ -49,12 +61,16 @@ class Optimizer:
 
     def check(self, group: dict[str, Any]) -> None:
         """Raise ValueError if a setting of `group` is out of its range."""
-        for name in ("lr", "weight_decay", "momentum", "eps"):
+        for name in NEVER_NEGATIVE:
             value = group.get(name, 0.0)
             if not value >= 0:
                 raise ValueError(
                     f"{type(self).__name__} needs {name} to be 0 or more, got {value!r}"
                 )
+        if not all(0 <= beta < 1 for beta in group.get("betas", ())):
+            raise ValueError(
+                f"{type(self).__name__} needs two betas within [0, 1), got {group['betas']!r}"
+            )
 
     def add_param_group(self, group: dict[str, Any]) -> None:
         """Optimise the parameters of one more group, for example of layers that were frozen.
