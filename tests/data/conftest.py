@@ -31,13 +31,11 @@ def idx_bytes():
 
 @pytest.fixture(scope="session")
 def mnist_folder():
-    """The folder with the four real MNIST files: $TINYGRAD_CNN_DATA/mnist, or beside the checkout.
-
-    The variable may also name the folder of the files itself.
-    """
-    beside = Path(__file__).parents[2].parent / "shared" / "data"
-    data = Path(os.environ.get("TINYGRAD_CNN_DATA") or beside)
-    for folder in (data / "mnist", data):
+    """The folder with the four real MNIST files: $TINYGRAD_CNN_DATA, or mnist/ in it."""
+    data = os.environ.get("TINYGRAD_CNN_DATA")
+    if not data:
+        pytest.skip("set TINYGRAD_CNN_DATA to the folder that holds mnist/ with the real files")
+    for folder in (Path(data) / "mnist", Path(data)):
         if (folder / "train-images-idx3-ubyte.gz").is_file():
             return folder
-    pytest.skip(f"no MNIST in {data}; set TINYGRAD_CNN_DATA to the folder that holds mnist/")
+    pytest.fail(f"TINYGRAD_CNN_DATA is {data}, where there is no MNIST")
