@@ -75,8 +75,8 @@ def spelled(cls: type | None, annotation: object) -> str:
 
 
 def parameters(cls: type | None, name: str, f: object, found: inspect.Signature) -> Iterator[str]:
-    """The parameters of a function; a gate takes its settings by position as well."""
-    starred = hasattr(f, "gate")
+    """The parameters of a function."""
+    starred = False
     for i, p in enumerate(found.parameters.values()):
         if i == 0 and cls and not isinstance(f, staticmethod):
             yield "self"

@@ -154,6 +154,10 @@ def build(body: Callable, rules: dict, kind: str, floats: bool, many: bool) -> C
     call.operator = recorder(record, leave)
     if record.aux:
         call.full = nary(record, refuse, full=True)
+    signature = inspect.signature(body)  # settings may also be given by position
+    positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    each = [p.replace(kind=positional) for p in signature.parameters.values()]
+    signature = signature.replace(parameters=each)
     forms = [call, call.operator]
     if recorder is not nary:
         forms += [call.on_values, call.operator.on_values]
@@ -161,6 +165,6 @@ def build(body: Callable, rules: dict, kind: str, floats: bool, many: bool) -> C
         f.__name__ = f.__qualname__ = record.name
         f.__module__ = body.__module__
         f.__doc__ = body.__doc__
-        f.__signature__ = inspect.signature(body)
+        f.__signature__ = signature
         f.gate = record
     return call

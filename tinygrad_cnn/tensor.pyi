@@ -545,31 +545,33 @@ class Tensor:
         self, key: Any, value: Tensor | builtins.float | np.generic | np.ndarray
     ) -> None: ...
     def __iadd__(self, y: Tensor | builtins.float | np.generic) -> Tensor: ...
-    def add_(self, *args: Any, **settings: Any) -> Tensor:
+    def add_(self, y: Tensor | builtins.float | np.generic) -> Tensor:
         """x, with add(x, ...) written into it."""
 
     def __isub__(self, y: Tensor | builtins.float | np.generic) -> Tensor: ...
-    def sub_(self, *args: Any, **settings: Any) -> Tensor:
+    def sub_(self, y: Tensor | builtins.float | np.generic) -> Tensor:
         """x, with sub(x, ...) written into it."""
 
     def __imul__(self, y: Tensor | builtins.float | np.generic) -> Tensor: ...
-    def mul_(self, *args: Any, **settings: Any) -> Tensor:
+    def mul_(self, y: Tensor | builtins.float | np.generic) -> Tensor:
         """x, with mul(x, ...) written into it."""
 
     def __itruediv__(self, y: Tensor | builtins.float | np.generic) -> Tensor: ...
-    def div_(self, *args: Any, **settings: Any) -> Tensor:
+    def div_(self, y: Tensor | builtins.float | np.generic) -> Tensor:
         """x, with div(x, ...) written into it."""
 
-    def clamp_(self, *args: Any, **settings: Any) -> Tensor:
+    def clamp_(
+        self, min: builtins.float | None = None, max: builtins.float | None = None
+    ) -> Tensor:
         """x, with clamp(x, ...) written into it."""
 
-    def copy_(self, *args: Any, **settings: Any) -> Tensor:
+    def copy_(self, y: Tensor | builtins.float | np.generic) -> Tensor:
         """x, with copy(x, ...) written into it."""
 
-    def fill_(self, *args: Any, **settings: Any) -> Tensor:
+    def fill_(self, value: builtins.float) -> Tensor:
         """x, with fill(x, ...) written into it."""
 
-    def zero_(self, *args: Any, **settings: Any) -> Tensor:
+    def zero_(self) -> Tensor:
         """x, with zero(x, ...) written into it."""
 
     def reshape(self, *sizes: builtins.int | tuple[builtins.int, ...]) -> Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
-from tinygrad_cnn import kernels
+from tinygrad_cnn import graph, kernels
 from tinygrad_cnn.autograd import grad, gradcheck, gradgradcheck
 from tinygrad_cnn.gate import gate
 from tinygrad_cnn.ops.conv import conv, conv_dw, conv_dx
@@ -118,6 +118,23 @@ def test_switches_nest_and_decorate(quiet):
 
     assert not f().requires_grad
     assert tg.is_grad_enabled()
+
+
+def test_set_grad_enabled_holds_as_a_plain_call():
+    x = leaf(3)
+    open_contexts = len(graph.QUIET)
+    tg.set_grad_enabled(False)
+    try:
+        assert not (x * x).requires_grad
+    finally:
+        tg.set_grad_enabled(True)
+        del graph.QUIET[open_contexts:]  # a plain call has no end
+    assert (x * x).requires_grad
+    switch = tg.set_grad_enabled(False)
+    for _ in range(2):
+        with switch:
+            assert not tg.is_grad_enabled()
+        assert tg.is_grad_enabled()
 
 
 def test_the_switch_survives_an_error():

@@ -55,11 +55,27 @@ class enable_grad(Recording):
 
 
 class set_grad_enabled(Recording):
-    """Within (or in a decorated function): gates record if `mode` is true, else they do not."""
+    """Within (or in a decorated function): gates record if `mode` is true, else they do not.
+
+    A plain call holds from then on in this thread, as PyTorch's does.
+    """
 
     def __init__(self, mode: bool) -> None:
         super().__init__()
         self.mode = bool(mode)
+        super().__enter__()
+        self.switched = True
+
+    def __enter__(self) -> None:
+        if not self.switched:
+            super().__enter__()
+        self.switched = False
+
+    def __call__(self, f: Callable) -> Callable:
+        """`f`, run within this context; outside it everything is as before."""
+        self.__exit__()
+        self.switched = False
+        return super().__call__(f)
 
 
 def is_grad_enabled() -> bool:

@@ -76,6 +76,12 @@ def named(device: str) -> ModuleType | SimpleNamespace:
     raise ValueError(f"no device {device!r}; there are 'cpu', 'cuda' and 'meta'")
 
 
+def is_device(text: str) -> bool:
+    """Whether a string names a device, as "cuda:0" does; others may name dtypes."""
+    kind = text.partition(":")[0]
+    return kind == "cuda" or any(space.device == kind for space in BACKENDS.values())
+
+
 def xp(*xs: object) -> ModuleType:
     """The array module of the first array among xs: how a body speaks NumPy and CuPy alike."""
     return next(space.xp for space in map(backend, map(type, xs)) if space.xp is not None)

@@ -1,6 +1,7 @@
 """Every gate, and the table that attaches gates to Value and Tensor as operators and methods."""
 
 import functools
+import inspect
 
 from ..graph import STATE
 from ..tensor import Tensor, TensorNode
@@ -78,6 +79,7 @@ def in_place(name: str, call):
 
     method.__name__ = name
     method.__doc__ = f"x, with {name[:-1]}(x, ...) written into it."
+    method.__signature__ = inspect.signature(call)
     return method
 
 

@@ -4,7 +4,7 @@
 """
 
 from ..gate import gate
-from ..kernels import DEFAULT, backend, named, np
+from ..kernels import DEFAULT, backend, is_device, named, np
 from ..random import Generator, default_generator
 from ..tensor import Device, Tensor, wrap
 from .shape import cast, move, varied
@@ -52,11 +52,6 @@ def from_numpy(array: np.ndarray) -> Tensor:
     return Tensor(array)
 
 
-def is_device(target) -> bool:
-    """Whether a string names a device: all others name dtypes."""
-    return isinstance(target, str) and target.partition(":")[0] in ("cpu", "cuda", "meta", "double")
-
-
 def to(x: Tensor, *where, device=None, dtype=None) -> Tensor:
     """x on another device, in another dtype, or both; x itself if nothing changes.
 
@@ -65,7 +60,7 @@ def to(x: Tensor, *where, device=None, dtype=None) -> Tensor:
     for target in where:
         if isinstance(target, Tensor):
             device, dtype = target.device, target.dtype
-        elif isinstance(target, Device) or is_device(target):
+        elif isinstance(target, Device) or (isinstance(target, str) and is_device(target)):
             device = target
         else:
             dtype = target

@@ -58,8 +58,8 @@ class Recipe:
 
 # Said beside the accuracy on the shuffled split of Digits; measured with seeds 0 to 4.
 WRITERS = (
-    "digits by writers that training has not seen are harder: this recipe reaches about 97 % of "
-    "them (--split writers; five seeds: 96.1 to 97.5 %)"
+    "digits by other writers (all but one unseen in training) are harder: this recipe reaches "
+    "about 97 % of them (--split writers; five seeds: 96.1 to 97.5 %)"
 )
 
 RECIPES = (
