@@ -7,8 +7,8 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import graph, kernels
 from tinygrad_cnn.autograd import grad
 from tinygrad_cnn.gate import composite, flat, gate
+from tinygrad_cnn.ops.activation import relu_dx
 from tinygrad_cnn.ops.norm import batch_norm
-from tinygrad_cnn.ops.pointwise import relu_dx
 
 
 @pytest.fixture(autouse=True)

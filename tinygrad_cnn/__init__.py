@@ -8,6 +8,13 @@ from . import autograd, data, io, kernels, models, nn, ops, optim, random, train
 from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .io import load, save
 from .kernels import np as _np
+from .ops.activation import (
+    elu,
+    leaky_relu,
+    relu,
+    sigmoid,
+    tanh,
+)
 from .ops.create import (
     arange,
     as_tensor,
@@ -36,7 +43,6 @@ from .ops.pointwise import (
     cos,
     cosh,
     div,
-    elu,
     exp,
     expm1,
     floor,
@@ -44,7 +50,6 @@ from .ops.pointwise import (
     isfinite,
     isinf,
     isnan,
-    leaky_relu,
     log,
     log1p,
     log2,
@@ -57,11 +62,9 @@ from .ops.pointwise import (
     neg,
     pow,
     reciprocal,
-    relu,
     remainder,
     round,
     rsqrt,
-    sigmoid,
     sign,
     sin,
     sinh,
@@ -69,7 +72,6 @@ from .ops.pointwise import (
     square,
     sub,
     tan,
-    tanh,
     trunc,
     where,
 )

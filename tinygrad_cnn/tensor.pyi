@@ -345,6 +345,15 @@ class Tensor:
     def cosh(self) -> Tensor:
         """The hyperbolic cosine."""
 
+    def isnan(self) -> Tensor:
+        """Where x is not a number."""
+
+    def isinf(self) -> Tensor:
+        """Where x is infinite."""
+
+    def isfinite(self) -> Tensor:
+        """Where x is neither infinite nor nan."""
+
     def tanh(self) -> Tensor:
         """The hyperbolic tangent."""
 
@@ -359,15 +368,6 @@ class Tensor:
 
     def elu(self, alpha: builtins.float = 1.0) -> Tensor:
         """x for x > 0, else alpha (e^x - 1)."""
-
-    def isnan(self) -> Tensor:
-        """Where x is not a number."""
-
-    def isinf(self) -> Tensor:
-        """Where x is infinite."""
-
-    def isfinite(self) -> Tensor:
-        """Where x is neither infinite nor nan."""
 
     def sum(
         self,

@@ -189,6 +189,15 @@ class Value(Node):
     def cosh(self) -> Value:
         """The hyperbolic cosine."""
 
+    def isnan(self) -> bool:
+        """Where x is not a number."""
+
+    def isinf(self) -> bool:
+        """Where x is infinite."""
+
+    def isfinite(self) -> bool:
+        """Where x is neither infinite nor nan."""
+
     def tanh(self) -> Value:
         """The hyperbolic tangent."""
 
@@ -203,15 +212,6 @@ class Value(Node):
 
     def elu(self, alpha: float = 1.0) -> Value:
         """x for x > 0, else alpha (e^x - 1)."""
-
-    def isnan(self) -> bool:
-        """Where x is not a number."""
-
-    def isinf(self) -> bool:
-        """Where x is infinite."""
-
-    def isfinite(self) -> bool:
-        """Where x is neither infinite nor nan."""
 
 def walk(root: Value) -> None:
     """`graph.backprop` for one root and first order, spelled out for gates of one or two inputs."""

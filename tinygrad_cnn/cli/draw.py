@@ -26,7 +26,7 @@ NAMES = (
     "abs acos asin atan cos cosh elu exp expm1 leaky_relu log log1p log2 maximum minimum "
     "reciprocal relu rsqrt sigmoid sin sinh sqrt square tan tanh"
 )
-FUNCTIONS = {name: getattr(pointwise, name) for name in NAMES.split()}
+FUNCTIONS = {name: getattr(Value, name) for name in NAMES.split()}
 FUNCTIONS |= {"max": pointwise.maximum, "min": pointwise.minimum}
 FORMATS = (".svg", ".png", ".pdf", ".dot", ".txt")
 

@@ -1,6 +1,16 @@
 """Networks: modules, layers, losses, and under `functional` the functions they are made of."""
 
 from . import functional, init
+from .activation import (
+    ELU,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    ScaledTanh,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
 from .container import ModuleDict, ModuleList, Sequential
 from .conv import (
     Conv1d,
@@ -10,6 +20,15 @@ from .conv import (
     Linear,
     PartialConv2d,
     Subsampling2d,
+)
+from .dropout import (
+    Dropout,
+)
+from .loss import (
+    CrossEntropyLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
 )
 from .module import Buffer, Module, Parameter
 from .norm import (
@@ -24,28 +43,17 @@ from .norm import (
     LocalResponseNorm,
     RMSNorm,
 )
-from .stateless import (
-    ELU,
+from .pool import (
     AvgPool1d,
     AvgPool2d,
     AvgPool3d,
-    CrossEntropyLoss,
-    Dropout,
-    Flatten,
-    Identity,
-    L1Loss,
-    LeakyReLU,
-    LogSoftmax,
     MaxPool1d,
     MaxPool2d,
     MaxPool3d,
-    MSELoss,
-    NLLLoss,
-    ReLU,
-    ScaledTanh,
-    Sigmoid,
-    Softmax,
-    Tanh,
+)
+from .stateless import (
+    Flatten,
+    Identity,
 )
 
 __all__ = [

@@ -6,7 +6,7 @@ import inspect
 from ..graph import STATE
 from ..tensor import Tensor, TensorNode
 from ..value import Value
-from . import conv, create, loss, norm, pointwise, pool, reduce, shape  # noqa: F401  all gates
+from . import activation, conv, create, loss, norm, pointwise, pool, reduce, shape  # noqa: F401  all gates
 from .pointwise import (
     add,
     div,
@@ -42,9 +42,10 @@ IN_PLACE = {"add": add, "sub": sub, "mul": mul, "truediv": div}
 POINTWISE = (
     *("abs", "square", "reciprocal", "sign", "floor", "ceil", "trunc", "round", "clamp"),
     *("exp", "expm1", "log", "log2", "log1p", "sqrt", "rsqrt", "maximum", "minimum"),
-    *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh"),
-    *("sigmoid", "relu", "leaky_relu", "elu", "isnan", "isinf", "isfinite"),
+    *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh"),
+    *("isnan", "isinf", "isfinite"),
 )
+ACTIVATION = ("tanh", "sigmoid", "relu", "leaky_relu", "elu")
 REDUCE = (
     *("sum", "mean", "var", "std", "norm", "prod", "cumsum", "logsumexp", "any", "all"),
     *("max", "min", "amax", "amin", "argmax", "argmin", "matmul", "mm", "dot", "outer"),
@@ -150,6 +151,8 @@ def attach() -> None:
         attach_operators(cls)
         for name in POINTWISE:
             setattr(cls, name, getattr(pointwise, name))
+        for name in ACTIVATION:
+            setattr(cls, name, getattr(activation, name))
     for cls, names, space in ((Tensor, REDUCE, reduce), (Tensor, SHAPE, shape)):
         for name in names:
             setattr(cls, name, getattr(space, name))

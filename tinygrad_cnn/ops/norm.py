@@ -8,7 +8,8 @@ import math
 
 from ..gate import composite, gate
 from ..kernels import xp
-from .pointwise import div, pow, relu_dx
+from .activation import relu_dx
+from .pointwise import div, pow
 from .reduce import mean, sum
 from .shape import reshape
 

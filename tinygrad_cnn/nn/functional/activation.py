@@ -3,7 +3,7 @@
 `inplace` is taken for PyTorch's sake and changes nothing: no gate writes into its inputs.
 """
 
-from ...ops import create, loss, pointwise
+from ...ops import activation, create, loss
 from ...tensor import Tensor
 
 AMPLITUDE = 1.7159  # LeCun et al. 1998, appendix A
@@ -12,7 +12,7 @@ SLOPE = 2 / 3
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(input, 0)."""
-    return pointwise.relu(input)
+    return activation.relu(input)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
@@ -20,7 +20,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
     Source: Maas, Hannun & Ng 2013, section 2.
     """
-    return pointwise.leaky_relu(input, negative_slope)
+    return activation.leaky_relu(input, negative_slope)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -28,17 +28,17 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
     Source: Clevert, Unterthiner & Hochreiter 2016, equation 15.
     """
-    return pointwise.elu(input, alpha)
+    return activation.elu(input, alpha)
 
 
 def sigmoid(input: Tensor) -> Tensor:
     """1 / (1 + e^-input)."""
-    return pointwise.sigmoid(input)
+    return activation.sigmoid(input)
 
 
 def tanh(input: Tensor) -> Tensor:
     """The hyperbolic tangent."""
-    return pointwise.tanh(input)
+    return activation.tanh(input)
 
 
 def scaled_tanh(input: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ def scaled_tanh(input: Tensor) -> Tensor:
 
     Source: LeCun et al. 1998, equation 6 and appendix A.
     """
-    return pointwise.tanh(input * SLOPE) * AMPLITUDE
+    return activation.tanh(input * SLOPE) * AMPLITUDE
 
 
 def softmax(input: Tensor, dim: int, dtype: object = None) -> Tensor:

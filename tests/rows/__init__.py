@@ -1,0 +1,1 @@
+"""The rows of the table of gates, by family; `domains.py` puts them together."""
