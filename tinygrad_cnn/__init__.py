@@ -4,7 +4,7 @@
 which carry their local gradients. Names are PyTorch's. Not related to the project called tinygrad.
 """
 
-from . import autograd, data, io, kernels, models, nn, ops, optim, random, train, utils, viz
+from . import autograd, cuda, data, io, kernels, models, nn, ops, optim, random, train, utils, viz
 from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .io import load, save
 from .kernels import np as _np
@@ -18,7 +18,6 @@ from .ops.activation import (
 from .ops.create import (
     arange,
     as_tensor,
-    dropout,
     eye,
     from_numpy,
     full,
@@ -31,6 +30,7 @@ from .ops.create import (
     tensor,
     zeros,
 )
+from .ops.dropout import dropout
 from .ops.loss import log_softmax, softmax
 from .ops.pointwise import (
     abs,

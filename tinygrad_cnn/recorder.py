@@ -272,7 +272,10 @@ def binary(record: "Gate", foreign: Callable) -> Callable:
         kernel = kernels_of.get(kind) or record.kernel(kind)
         if is_composite and (traced or kernel is body):
             return body(x, y)
-        z = kernel(a, b)
+        try:
+            z = kernel(a, b)
+        except ValueError as error:
+            raise unfit(record, (a, b), error) from error
         if z.__class__ is not kind:
             z = kernels.backend(kind).asarray(z)
         t = new(Tensor)
@@ -355,7 +358,10 @@ def nary(record: "Gate", foreign: Callable, full: bool = False) -> Callable:
             return record.body(*xs, **settings)
         if is_gate and convert:
             promote_inputs(record, raws)
-        z = kernel(raws, **settings) if many else kernel(*raws, **settings)
+        try:
+            z = kernel(raws, **settings) if many else kernel(*raws, **settings)
+        except ValueError as error:
+            raise unfit(record, raws, error) from error
         aux = None
         if record.aux:
             z, aux = z
@@ -430,6 +436,29 @@ def mixed(record: "Gate", *raws: object) -> None:
         f"{record.name}: all tensors must be on one device, got {' and '.join(where)}; move them "
         "with .to(device)"
     )
+
+
+def unfit(record: "Gate", raws: tuple | list, error: ValueError) -> RuntimeError:
+    """What is raised where an array library finds that its operands do not go together."""
+    shapes = [tuple(raw.shape) for raw in raws if hasattr(raw, "shape")]
+    given = " and ".join(map(str, shapes))
+    clash = clashing(shapes) if "broadcast" in str(error) and not record.settings else None
+    if clash is None:
+        return RuntimeError(f"{record.name}: does not work on shapes {given}: {error}")
+    axis, sizes = clash
+    return RuntimeError(
+        f"{record.name}: shapes {given} cannot be broadcast together: axis {axis} has sizes "
+        f"{' and '.join(map(str, sizes))}, which must be equal or 1"
+    )
+
+
+def clashing(shapes: list[tuple[int, ...]]) -> tuple[int, list[int]] | None:
+    """The last axis, counted from the end, whose sizes differ without being 1, and its sizes."""
+    for axis in range(-1, -1 - max(map(len, shapes), default=0), -1):
+        sizes = [shape[axis] for shape in shapes if len(shape) >= -axis]
+        if len({*sizes} - {1}) > 1:
+            return axis, sizes
+    return None
 
 
 def wrapped(z: object, kind: type) -> Tensor:

@@ -8,7 +8,7 @@ import pytest
 import tinygrad_cnn as tg
 from tinygrad_cnn.autograd import grad, gradcheck, gradgradcheck
 from tinygrad_cnn.autograd.checkpoint import Recompute
-from tinygrad_cnn.utils import checkpoint
+from tinygrad_cnn.utils.checkpoint import checkpoint, checkpoint_sequential
 
 
 def leaf(*shape):
@@ -68,3 +68,37 @@ def test_a_function_that_changes_its_mind_is_found_out():
     z = checkpoint(lambda a: getattr(a, mood.pop(0))(), x)
     with pytest.raises(RuntimeError, match=r"did not do the same thing twice.*exp.*tanh"):
         z.sum().backward()
+
+
+def test_keyword_arguments_reach_the_function():
+    x = leaf(5)
+    z = checkpoint(lambda a, power: a**power, x, power=2.0, use_reentrant=False)
+    (g,) = grad(z.sum(), [x])
+    assert np.allclose(g.raw, 2 * x.raw)
+
+
+@pytest.mark.parametrize("preserve", [True, False])
+def test_random_numbers_are_the_same_or_need_not_be(preserve):
+    x = tg.ones(100, requires_grad=True)
+    z = checkpoint(lambda a: a * tg.rand(100), x, preserve_rng_state=preserve)
+    (g,) = grad(z.sum(), [x])
+    assert np.array_equal(g.raw, z.raw) == preserve
+
+
+@pytest.mark.parametrize("segments", [1, 2, 3, 5, 9])
+def test_a_chain_in_segments(segments):
+    layers = [tg.nn.Linear(4, 4).double() for _ in range(5)]
+    x = leaf(3, 4)
+    z = checkpoint_sequential(layers, segments, x, use_reentrant=False)
+    plain = x
+    for layer in layers:
+        plain = layer(plain)
+    assert np.array_equal(z.raw, plain.raw)
+    (g,), (h,) = grad(z.sum(), [x]), grad(plain.sum(), [x])
+    assert np.array_equal(g.raw, h.raw)
+    assert type(checkpoint_sequential(layers, segments, x).node.saved) is tuple
+
+
+def test_no_segments():
+    with pytest.raises(ValueError, match="at least 1 segment, got 0"):
+        checkpoint_sequential([tg.exp], 0, leaf(3))

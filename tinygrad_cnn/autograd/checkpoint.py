@@ -4,7 +4,8 @@ Source: Chen, Xu, Zhang & Guestrin 2016, "Training deep nets with sublinear memo
 """
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from ..graph import STATE, ancestors, tick
 from ..random import default_generator
@@ -15,9 +16,8 @@ from .grad import enable_grad, listed
 class Recompute:
     """Stands in `saved` of a region's nodes until a walk needs one of them."""
 
-    def __init__(self, fn: Callable, args: tuple, state: dict, nodes: list) -> None:
+    def __init__(self, fn: Callable, state: dict | None, nodes: list) -> None:
         self.fn = fn
-        self.args = args
         self.state = state
         self.nodes = [weakref.ref(node) for node in nodes]  # weak, for the nodes hold this token
         self.names = [node.gate.name for node in nodes]
@@ -28,13 +28,15 @@ class Recompute:
         Raises: RuntimeError if the function did something else this time.
         """
         now = default_generator.get_state()
-        default_generator.set_state(self.state)
+        if self.state is not None:
+            default_generator.set_state(self.state)
         start = tick()
         try:
             with enable_grad():
-                out = self.fn(*self.args)
+                out = self.fn()
         finally:
-            default_generator.set_state(now)
+            if self.state is not None:
+                default_generator.set_state(now)
         nodes = region(out, start)
         names = [node.gate.name for node in nodes]
         if names != self.names:
@@ -59,18 +61,52 @@ def region(out: object, start: int) -> list:
     return [node for node in ancestors(roots, start) if node.gate is not None]
 
 
-def checkpoint(fn: Callable, *args: object) -> object:
-    """fn(*args), keeping none of what its gates save; the walk runs fn once more.
+def checkpoint(
+    function: Callable,
+    *args: object,
+    use_reentrant: bool = False,
+    preserve_rng_state: bool = True,
+    **kwargs: object,
+) -> object:
+    """function(*args, **kwargs), keeping none of what its gates save; the walk runs it once more.
 
-    Random numbers of the default generator (dropout) are the same both times.
+    With preserve_rng_state the random numbers of the default generator (dropout) are the same both
+    times.
+
+    Differs: there is one way of recomputing, so `use_reentrant` is taken and changes nothing.
     """
-    state = default_generator.get_state()
+    run = partial(function, *args, **kwargs)
+    state = default_generator.get_state() if preserve_rng_state else None
     start = tick()
-    out = fn(*args)
+    out = run()
     if STATE.recording:
         nodes = region(out, start)
-        token = Recompute(fn, args, state, nodes)
+        token = Recompute(run, state, nodes)
         for node in nodes:
             if node.gate.keeps:
                 node.saved = token
     return out
+
+
+def checkpoint_sequential(
+    functions: Iterable[Callable], segments: int, input: Tensor, **settings: object
+) -> Tensor:
+    """The functions applied one after the other, in `segments` regions, the last one kept.
+
+    Raises: ValueError for a number of segments that is not positive.
+    """
+    chain = list(functions)
+    if segments < 1:
+        raise ValueError(f"checkpoint_sequential: needs at least 1 segment, got {segments}")
+    size = max(1, len(chain) // segments)
+    kept = min(size * (segments - 1), len(chain))
+    for first in range(0, kept, size):
+        input = checkpoint(partial(applied, chain[first : first + size]), input, **settings)
+    return applied(chain[kept:], input)
+
+
+def applied(functions: list[Callable], x: Tensor) -> Tensor:
+    """The functions applied to x one after the other."""
+    for function in functions:
+        x = function(x)
+    return x

@@ -33,3 +33,13 @@ def uniform(shape, key, counter):
     from . import cpu
 
     return cupy.asarray(cpu.uniform(shape, key, counter))
+
+
+def device_count():
+    """The number of GPUs."""
+    return cupy.cuda.runtime.getDeviceCount()
+
+
+def synchronize():
+    """Wait for the current GPU."""
+    cupy.cuda.get_current_stream().synchronize()
