@@ -72,6 +72,9 @@ def pytest_testnodedown(node):
 
 def pytest_terminal_summary(terminalreporter):
     """Print how many arrays were compared with what."""
+    mutants, caught = TALLY.pop("mutants", 0), TALLY.pop("mutants, caught", 0)
+    if mutants:
+        terminalreporter.section(f"{caught} of {mutants} mutants of gates caught")
     if TALLY:
         terminalreporter.section(f"{len(domains.ROWS)} gates, {TALLY.total()} comparisons")
         for oracle, count in sorted(TALLY.items()):

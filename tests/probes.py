@@ -5,7 +5,7 @@ directions, the same number by number on Values, the same in PyTorch.
 """
 
 import math
-from types import ModuleType
+from types import CodeType, ModuleType
 
 import numpy as np
 import pytest
@@ -256,3 +256,40 @@ def check_against_torch(name: str, case: Case, torch: ModuleType) -> None:
             expected = inputs[i].grad
             expected = np.zeros(g.shape) if expected is None else expected.numpy()
             agree("PyTorch", g, expected, ROUNDING)
+
+
+# --- what the formulas of a gate are written in ---------------------------------------------------
+
+
+def codes(code: CodeType) -> list[CodeType]:
+    """A function's code and that of the functions inside it."""
+    found = [code]
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            found.extend(codes(constant))
+    return found
+
+
+def called(function) -> list:
+    """The functions of the library that a function's code names."""
+    names = {name for code in codes(function.__code__) for name in code.co_names}
+    found = [function.__globals__.get(name) for name in names]
+    ours = [f for f in found if getattr(f, "__module__", "").startswith("tinygrad_cnn.ops")]
+    return [f for f in ours if callable(f)]
+
+
+def written(record) -> list:
+    """The rules of a gate, the plain functions they call, and the composites they call."""
+    found = []
+    waiting = list(record.rules.values())
+    while waiting:
+        function = waiting.pop()
+        if function in found:
+            continue
+        found.append(function)
+        for other in called(function):
+            if not hasattr(other, "gate"):
+                waiting.append(other)
+            elif other.gate.kind == "composite" and function in record.rules.values():
+                found.append(other.gate.body)
+    return found

@@ -1,12 +1,13 @@
 """Every gate, held against its row in `domains.py`: values, gradients of three orders, manners."""
 
+import checks
 import numpy as np
 import pytest
 from domains import ROWS
 from drawing import Case
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles import agree, slope
+from oracles import agree
 from probes import (
     FUNCTIONS,
     NAMES,
@@ -14,22 +15,17 @@ from probes import (
     SCALAR,
     SMOOTH,
     Probe,
-    added,
     check_against_torch,
     check_scalar_mode,
-    dot,
     each,
     free,
     outputs,
     own_records,
-    single,
 )
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import kernels
 from tinygrad_cnn.autograd import grad
-
-DIFFERENCES = 1e-8  # of five-point differences, for functions whose fifth derivatives are near 100
 
 
 def test_every_gate_has_a_row_and_every_row_a_gate():
@@ -51,71 +47,27 @@ def test_only_indices_and_masks_go_without_a_rule(name, case):
 
 @each(NAMES)
 def test_values(name, case):
-    with np.errstate(all="ignore"):
-        want = ROWS[name].truth(*case.inputs, **case.settings)
-    want = list(want) if isinstance(want, tuple) else [want]
-    made = outputs(name, [x if x is None else tg.Tensor(x) for x in case.inputs], case.settings)
-    for z, expected in zip(made, want, strict=True):
-        assert type(z.raw) is np.ndarray
-        agree("truth", z.raw, np.asarray(expected), ROUNDING)
-    for z, raw in zip(made, outputs(name, case.inputs, case.settings), strict=True):
-        agree("raw arrays", np.asarray(raw), z.raw, 0.0)
+    checks.values(name, case)
 
 
 # --- gradients ------------------------------------------------------------------------------------
-
-
-def check_differences(probe: Probe, order: int) -> None:
-    """The gradients of the derivative of order - 1, against its central differences.
-
-    Where the gate itself has no finite value (a mean of nothing) there is nothing to compare.
-    """
-    derivative = probe.derived(order - 1)
-
-    def function(*arrays: np.ndarray) -> float:
-        return derivative(*probe.leaves(arrays)).item()
-
-    if not all(np.isfinite(z.raw).all() for z in probe.outputs(probe.leaves(probe.points))):
-        return
-    exact = dot(probe.gradients(order - 1), probe.directions[order - 1])
-    numeric = slope(function, probe.points, probe.directions[order - 1])
-    agree(f"differences, order {order}", np.asarray(exact), np.asarray(numeric), DIFFERENCES)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
 @pytest.mark.parametrize("name", SMOOTH)
 @given(data=st.data())
 def test_gradients_are_central_differences(name, order, data):
-    case = data.draw(ROWS[name].cases)
-    check_differences(Probe(name, case), order)
-    if ROWS[name].scalar and all(x.size for x in case.inputs):
-        check_differences(Probe(name, single(case)), order)
+    checks.differences(name, data.draw(ROWS[name].cases), order)
 
 
 @each(SMOOTH)
 def test_rules_say_the_same_on_arrays_and_on_tensors(name, case):
-    probe = Probe(name, case)
-    leaves = probe.leaves(probe.points)
-    raw = probe.gradients_of(leaves, 0)
-    lifted = probe.gradients_of(leaves, 0, create_graph=True)
-    for a, b in zip(raw, lifted, strict=True):
-        agree("raw and lifted rules", a, b, ROUNDING)
+    checks.raw_and_lifted(name, case)
 
 
 @each(SMOOTH)
 def test_an_input_alone_gets_the_gradient_it_gets_in_company(name, case):
-    """What a node keeps, and which rules run, depends on which inputs want a gradient."""
-    probe = Probe(name, case)
-    together = probe.gradients(0)
-    for i in range(len(probe.free)):
-        leaves = [tg.Tensor(p) for p in probe.points]
-        leaves[i].requires_grad_()
-        total = probe.total(*leaves)
-        if total.requires_grad:
-            (alone,) = grad(total, [leaves[i]])
-            agree("one input alone", alone.raw, together[i], ROUNDING)
-        else:
-            assert not together[i].any()
+    checks.alone_and_in_company(name, case)
 
 
 # --- scalar mode ----------------------------------------------------------------------------------
@@ -132,17 +84,7 @@ def test_scalar_mode_is_tensor_mode(name, case):
 @pytest.mark.parametrize("name", SMOOTH)
 @given(data=st.data(), dtype=st.sampled_from([np.float32, np.float16]))
 def test_no_number_gets_wider(name, data, dtype):
-    case = data.draw(ROWS[name].cases)
-    if "dtype" in case.settings:
-        case.settings["dtype"] = np.dtype(dtype)
-    probe = Probe(name, case, dtype=dtype)
-    leaves = probe.leaves(probe.points)
-    for z in probe.outputs(leaves):
-        assert z.dtype == dtype
-    for order in (0, 1):
-        for create_graph in (False, True):
-            for g in probe.gradients_of(leaves, order, create_graph):
-                assert g.dtype == dtype
+    checks.widths(name, data.draw(ROWS[name].cases), dtype)
 
 
 def test_whole_numbers_leave_the_graph():
@@ -159,37 +101,12 @@ def test_whole_numbers_leave_the_graph():
 
 @each(SMOOTH)
 def test_nothing_is_written_and_nothing_is_shared(name, case):
-    probe = Probe(name, case)
-    leaves = probe.leaves(probe.points)
-    made = probe.outputs(leaves)
-    inputs = [x for x in probe.inputs if x is not None] + probe.points[: len(probe.free)]
-    if not ROWS[name].view:
-        for z in made:
-            assert not any(np.shares_memory(z.raw, x) for x in inputs)
-            assert z.raw.flags.writeable
-    held = [*inputs, *probe.points, *(z.raw for z in made)]
-    before = [x.tobytes() for x in held]
-    weights = leaves[len(probe.free) :]
-    total = added(z * w for z, w in zip(made, weights, strict=True))
-    total.backward(retain_graph=True)
-    total.backward(create_graph=True)
-    assert [x.tobytes() for x in held] == before
+    checks.manners(name, case)
 
 
 @each(SMOOTH)
 def test_leaves_own_their_gradients(name, case):
-    probe = Probe(name, case)
-    leaves = probe.leaves(probe.points)
-    seeds = [np.ones(z.shape) for z in probe.outputs(leaves)]
-    made = probe.outputs(leaves)
-    tg.autograd.backward(made, [tg.Tensor(seed) for seed in seeds])
-    gradients = [leaf.grad.raw for leaf in leaves if leaf.grad is not None]
-    others = [*probe.inputs, *probe.points, *seeds, *(z.raw for z in made)]
-    for i, g in enumerate(gradients):
-        assert g.flags.owndata
-        assert g.flags.writeable
-        for other in (*gradients[:i], *others):
-            assert other is None or not np.shares_memory(g, other)
+    checks.ownership(name, case)
 
 
 def laid_out(x: np.ndarray, layout: str) -> np.ndarray:

@@ -9,7 +9,7 @@ import dis
 import types
 
 import pytest
-from probes import FUNCTIONS, own_records
+from probes import FUNCTIONS, codes, own_records, written
 
 import tinygrad_cnn as tg
 
@@ -32,15 +32,6 @@ LOADS = {"LOAD_ATTR", "LOAD_METHOD"}
 ATTRIBUTES = {"shape", "ndim", "dtype", "prod", "nan", "inf"}
 
 
-def codes(code: types.CodeType) -> list[types.CodeType]:
-    """A function's code and that of the functions inside it."""
-    found = [code]
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            found.extend(codes(constant))
-    return found
-
-
 def instructions(function) -> list[dis.Instruction]:
     return [step for code in codes(function.__code__) for step in dis.get_instructions(code)]
 
@@ -52,31 +43,6 @@ def divides(function) -> list[str]:
         for step in instructions(function)
         if step.opname in OPERATIONS or (step.opname == "BINARY_OP" and step.argrepr in SIGNS)
     ]
-
-
-def called(function) -> list:
-    """The functions of the library that a function's code names."""
-    names = {name for code in codes(function.__code__) for name in code.co_names}
-    found = [function.__globals__.get(name) for name in names]
-    ours = [f for f in found if getattr(f, "__module__", "").startswith("tinygrad_cnn.ops")]
-    return [f for f in ours if callable(f)]
-
-
-def written(record) -> list:
-    """The rules of a gate, the plain functions they call, and the composites they call."""
-    found = []
-    waiting = list(record.rules.values())
-    while waiting:
-        function = waiting.pop()
-        if function in found:
-            continue
-        found.append(function)
-        for other in called(function):
-            if not hasattr(other, "gate"):
-                waiting.append(other)
-            elif other.gate.kind == "composite" and function in record.rules.values():
-                found.append(other.gate.body)
-    return found
 
 
 @pytest.mark.parametrize("record", RULED, ids=lambda record: record.name)
