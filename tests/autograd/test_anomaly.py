@@ -15,7 +15,7 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import graph
 from tinygrad_cnn.autograd import Function, detect_anomaly, grad
 from tinygrad_cnn.nn import functional as F
-from tinygrad_cnn.utils import checkpoint
+from tinygrad_cnn.utils.checkpoint import checkpoint
 
 INF = float("inf")
 NAN = float("nan")

@@ -7,6 +7,7 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.autograd import Function, grad, gradcheck, gradgradcheck
+from tinygrad_cnn.autograd.function import once_differentiable
 
 
 def leaf(*shape, low=None):
@@ -242,3 +243,63 @@ def test_functions_make_no_cycles():
         assert len(gc.get_objects()) - before < 50
     finally:
         gc.enable()
+
+
+class Scaled(Function):
+    """x times a number, in the style of a forward without ctx."""
+
+    @staticmethod
+    def forward(x, factor):
+        return x * factor, x.exp()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        _, ctx.factor = inputs
+        _, e = output
+        ctx.save_for_backward(e)
+
+    @staticmethod
+    def backward(ctx, g, h):
+        (e,) = ctx.saved_tensors
+        return g * ctx.factor + h * e, None
+
+
+def test_a_context_set_up_after_the_forward():
+    x = leaf(4)
+    assert gradcheck(lambda x: Scaled.apply(x, 3.0), [x])
+    assert gradgradcheck(lambda x: Scaled.apply(x, 3.0), [x])
+
+
+class CubedOnce(Function):
+    """x³, whose backward is computed in NumPy."""
+
+    @staticmethod
+    def forward(ctx, x, unused):
+        ctx.save_for_backward(x)
+        return x**3.0
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return tg.from_numpy(3.0 * x.detach().numpy() ** 2 * g.detach().numpy()), None
+
+
+def test_once_differentiable_is_never_silently_wrong():
+    x = leaf(4)
+    assert gradcheck(lambda x: CubedOnce.apply(x, None), [x])
+    (g,) = grad(CubedOnce.apply(x, None).sum(), [x], create_graph=True)
+    assert np.allclose(g.raw, 3 * x.raw**2)
+    with pytest.raises(RuntimeError, match="differentiate twice"):
+        g.sum().backward()
+
+
+def test_inputs_cannot_be_marked_as_written():
+    class Dirty(Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.mark_dirty(x)
+            return x
+
+    with pytest.raises(RuntimeError, match="return new tensors instead"):
+        Dirty.apply(leaf(2))

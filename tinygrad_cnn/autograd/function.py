@@ -4,8 +4,10 @@ A gate with several outputs is one tuple node, whose gradient is a list with a p
 one `Pick` node per output, which puts its gradient into that place.
 """
 
+import functools
 import types
 import weakref
+from collections.abc import Callable
 
 from .. import kernels
 from ..graph import STAMPS, STATE, check_stamps, tell
@@ -41,6 +43,17 @@ class Context:
         """Say whether backward gets zeros (True, as without this call) or None for no gradient."""
         self.materialize = bool(value)
 
+    def mark_dirty(self, *inputs: Tensor) -> None:
+        """Nothing that can be said here: no gate writes into its inputs.
+
+        Raises: RuntimeError, always.
+
+        Differs: PyTorch lets a Function change its inputs in place.
+        """
+        raise RuntimeError(
+            "mark_dirty: a Function may not change its inputs in place; return new tensors instead"
+        )
+
     def settle(self, name: str, inputs: tuple, outputs: list) -> list[bool]:
         """Put arrays in the place of kept Tensors; return which outputs have gradients.
 
@@ -74,11 +87,14 @@ class Function:
 
     Subclasses have two static methods: `forward(ctx, *args)` returns one Tensor or a tuple;
     `backward(ctx, *grads)` takes a gradient per output and returns one (or None) per argument.
-    Call it by `apply`. If backward is written with gates, it can be differentiated again.
+    With a third, `setup_context(ctx, inputs, output)`, forward is called without ctx. Call it by
+    `apply`. If backward is written with gates, it can be differentiated again.
     """
 
+    setup_context = None
+
     @staticmethod
-    def forward(ctx: Context, *args: object) -> Tensor | tuple:
+    def forward(*args: object) -> Tensor | tuple:
         """The outputs."""
         raise NotImplementedError("a Function needs a static method forward(ctx, *args)")
 
@@ -98,7 +114,11 @@ class Function:
         """
         ctx = Context(tuple([isinstance(a, Tensor) and a.requires_grad for a in args]))
         with no_grad():
-            made = cls.forward(ctx, *args)
+            if cls.setup_context is None:
+                made = cls.forward(ctx, *args)
+            else:
+                made = cls.forward(*args)
+                cls.setup_context(ctx, args, made)
         outputs = listed(made)
         for t in outputs:
             if not isinstance(t, Tensor):
@@ -110,6 +130,45 @@ class Function:
         if STATE.recording and any(ctx.needs_input_grad) and any(moving):
             record(cls, ctx, args, results, moving)
         return tuple(results) if isinstance(made, (tuple, list)) else results[0]
+
+
+class Once(Function):
+    """Gradients that cannot be differentiated again."""
+
+    @staticmethod
+    def forward(ctx: Context, *gradients: Tensor) -> tuple:
+        """The gradients as they are."""
+        return gradients
+
+    @staticmethod
+    def backward(ctx: Context, *gradients: Tensor) -> tuple:
+        """Nothing.
+
+        Raises: RuntimeError, always.
+        """
+        raise RuntimeError(
+            "trying to differentiate twice a function that was marked with @once_differentiable"
+        )
+
+
+def once_differentiable(backward: Callable) -> Callable:
+    """The decorator of a backward that is not written with gates.
+
+    Its gradients are right, and differentiating them again raises RuntimeError instead of taking
+    them for constants.
+    """
+
+    @functools.wraps(backward)
+    def once(ctx: Context, *grads: Tensor) -> tuple:
+        with no_grad():
+            made = listed(backward(ctx, *grads))
+        found = [g for g in made if g is not None]
+        if not (STATE.recording and found):
+            return tuple(made)
+        marked = iter(listed(Once.apply(*[g.detach().requires_grad_() for g in found])))
+        return tuple([None if g is None else next(marked) for g in made])
+
+    return once
 
 
 def record(cls: type, ctx: Context, args: tuple, results: list[Tensor], moving: list[bool]) -> None:
