@@ -74,5 +74,5 @@ def train(model, images, labels, steps):
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)
         optimizer.step()
-        losses += [float(loss), norm.item()]
+        losses += [loss.item(), float(norm)]
     return losses
