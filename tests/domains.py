@@ -20,15 +20,32 @@ import itertools
 from rows import (
     activation,
     contraction,
+    indexing,
     loss,
     norm,
     pointwise,
+    pool,
     reduction,
+    resample,
     shape,
+    sort,
     window,
 )
 
-FAMILIES = (pointwise, activation, shape, reduction, contraction, window, norm, loss)
+FAMILIES = (
+    pointwise,
+    activation,
+    shape,
+    indexing,
+    reduction,
+    contraction,
+    sort,
+    window,
+    pool,
+    resample,
+    norm,
+    loss,
+)
 ROWS = {name: row for family in FAMILIES for name, row in family.ROWS.items()}
 
 # A row written twice would hide one of the two.

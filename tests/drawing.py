@@ -113,15 +113,6 @@ def elementwise(draw, *domains: Callable, **settings: st.SearchStrategy) -> Case
 
 
 @st.composite
-def bounded(draw) -> Case:
-    """Odd multiples of 1/16, and bounds that are even ones, in order; one may be open."""
-    low, high = sorted(draw(st.tuples(*[st.integers(-8, 8)] * 2)))
-    bounds = st.sampled_from([(low / 8.0, high / 8.0), (None, high / 8.0), (low / 8.0, None)])
-    case = draw(elementwise(ODD))
-    return Case(case.inputs, dict(zip(("min", "max"), draw(bounds), strict=True)))
-
-
-@st.composite
 def reduced(draw, domain: Callable, least: int = 0, dims: Callable = some_axes, **more) -> Case:
     """An array of at least `least` places on every axis, the axes to reduce, and more settings."""
     shape = draw(shapes(least))
@@ -415,10 +406,3 @@ def targets(draw) -> Case:
     dtype = draw(st.sampled_from([np.dtype("float64"), np.dtype("float32"), np.dtype("int64")]))
     dim = draw(st.integers(0, target.ndim))
     return Case((target,), {"classes": classes, "dim": dim, "like": dtype})
-
-
-@st.composite
-def triangles(draw) -> Case:
-    """Matrices and a diagonal of theirs."""
-    x = REAL(draw(generators()), draw(shapes(0, 2)))
-    return Case((x,), {"diagonal": draw(st.integers(-3, 3)), "upper": draw(st.booleans())})

@@ -136,18 +136,6 @@ def contract(*xs, terms, out):
     return z
 
 
-# --- choices --------------------------------------------------------------------------------------
-
-
-def clamp(x, min, max):
-    low = -np.inf if min is None else min
-    return np.minimum(np.maximum(x, low), np.inf if max is None else max)
-
-
-def within(x, min, max):
-    return clamp(x, min, max) == x
-
-
 # --- shapes and indices ---------------------------------------------------------------------------
 
 
@@ -168,7 +156,7 @@ def pad_constant(x, pads, value):
     return z
 
 
-def index_add(x, key, shape):
+def put_at(x, key, shape):
     z = np.zeros(math.prod(shape))
     places = np.arange(z.size).reshape(shape)[key]
     for place, number in zip(np.ravel(places), np.ravel(x), strict=True):
@@ -183,20 +171,6 @@ def put_along(x, indices, dim, shape):
         to[dim] = indices[place]
         z[tuple(to)] += x[place]
     return z
-
-
-def tri(x, diagonal, upper):
-    z = np.zeros(x.shape[-2:], bool)
-    for place in np.ndindex(*z.shape):
-        offset = place[-1] - place[-2]
-        z[place] = offset >= diagonal if upper else offset <= diagonal
-    return z
-
-
-def dropped(x, p, seed, counter):
-    bits = np.random.Philox(key=seed, counter=[0, 0, counter, 0])
-    keep = np.random.Generator(bits).random(x.shape, dtype=np.float32) >= p
-    return np.where(keep, x / (1.0 - p if p < 1 else 1.0), 0.0)
 
 
 # --- windows --------------------------------------------------------------------------------------
@@ -343,15 +317,3 @@ def one_hot(target, classes, dim, like):
     for place in np.ndindex(*target.shape):
         hot[(*place, target[place])] = 1
     return np.moveaxis(hot, -1, dim)
-
-
-def nll(x, target):
-    return -(x * one_hot(target, x.shape[1], 1, x.dtype)).sum(1)
-
-
-def cross_entropy(x, target):
-    return nll(log_softmax(x, 1), target)
-
-
-def cross_entropy_dx(g, x, target):
-    return (softmax(x, 1) - one_hot(target, x.shape[1], 1, x.dtype)) * np.expand_dims(g, 1)

@@ -24,7 +24,7 @@ FUNCTIONS = {
     for module in vars(ops).values()
     if isinstance(module, ModuleType)
     for made in vars(module).values()
-    if hasattr(made, "gate")
+    if hasattr(made, "gate") and not isinstance(made, ModuleType)
 }
 NAMES = sorted(FUNCTIONS.keys() & ROWS.keys())
 SMOOTH = [name for name in NAMES if FUNCTIONS[name].gate.kind != "flat"]

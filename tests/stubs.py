@@ -30,6 +30,18 @@ from typing import Any, overload
 import numpy as np
 
 from .graph import Node
+from .kernels import Device as Device
+from .ops.reduce import MinMax as MinMax
+from .ops.reduce import Selected as Selected
+from .tensor_array import Numbers as Numbers
+from .tensor_node import FREED as FREED
+from .tensor_node import HookedNode as HookedNode
+from .tensor_node import Hooking as Hooking
+from .tensor_node import RemovableHandle as RemovableHandle
+from .tensor_node import TensorNode as TensorNode
+from .tensor_node import lift as lift
+from .tensor_node import node_of as node_of
+from .tensor_node import owned as owned
 """
 
 # The types of parameters by name, or by class or method and name, and of attributes, with a dot in
@@ -38,7 +50,8 @@ NUMBER = "float | np.generic"
 NAMED = {
     f"Tensor | {NUMBER}": "Tensor.y",
     f"Value | {NUMBER}": "Value.y",
-    "Tensor": "condition index dot.y outer.y matmul.y mm.y __matmul__.y __rmatmul__.y",
+    "Tensor": "condition index tensor other mat mat1 mat2 vec vec2 batch1 batch2 dot.y outer.y "
+    "matmul.y __matmul__.y __rmatmul__.y",
     "Tensor | Device | np.dtype | str": "where",
     "TensorNode | None": ".node",
     "tuple[TensorNode | None, ...]": ".parents",
@@ -56,10 +69,12 @@ NAMED = {
 TYPES = {name: kind for kind, names in NAMED.items() for name in names.split()}
 # Whole signatures: where the result's type hangs on the arguments, and what has none to be read.
 ALL = "self, dim: None = None"
-EXTREME = ((ALL, "Tensor"), ("self, dim: int, keepdim: bool = False", "tuple[Tensor, Tensor]"))
+PAIR = ("self, dim: int, keepdim: bool = False", "Selected")
+EXTREME = ((ALL, "Tensor"), PAIR, ("self, other: Tensor", "Tensor"))
 SIGNATURES = {
     "max": EXTREME,
     "min": EXTREME,
+    "median": ((ALL, "Tensor"), PAIR),
     "size": ((ALL, "tuple[int, ...]"), ("self, dim: int", "int")),
     "__hash__": (("self", "int"),),
     "__setitem__": ((f"self, key: Any, value: Tensor | {NUMBER} | np.ndarray", "None"),),
@@ -69,7 +84,13 @@ SIGNATURES = {
 def spelled(cls: type | None, annotation: object) -> str:
     """An annotation as it can stand in the body of `cls`, whose methods may hide types."""
     text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-    text = re.sub(r"tinygrad_cnn\.\w+\.|collections\.abc\.|'|\"", "", text).replace("numpy.", "np.")
+    modules = r"tinygrad_cnn\.(?:[a-z_]+\.)*|collections\.abc\."
+    text = re.sub(rf"{modules}|'|\"", "", text).replace("numpy.", "np.")
+    return unhidden(cls, text)
+
+
+def unhidden(cls: type | None, text: str) -> str:
+    """`text` with the types that methods of `cls` hide spelled in full."""
     hidden = [n for n in ("bool", "float", "int") if cls and n in vars(cls)]
     return re.sub(rf"\b({'|'.join(hidden)})\b", r"builtins.\1", text) if hidden else text
 
@@ -106,6 +127,8 @@ def result(cls: type | None, f: types.FunctionType, found: inspect.Signature) ->
     required = [p for p in found.parameters.values() if p.default is p.empty]
     try:
         return type(f(*map(cls, range(len(required))))).__name__
+    except RuntimeError:  # it wants settings, as clamp does
+        return cls.__name__
     except AttributeError:
         return None
 
@@ -119,7 +142,7 @@ def docstring(thing: object) -> list[str]:
 
 def definition(cls: type | None, name: str, inside: str, returned: str, doc: list) -> list[str]:
     """The lines of a function, broken where they are too long."""
-    inside = spelled(cls, inside)
+    inside = unhidden(cls, inside)
     end = f") -> {spelled(cls, returned)}:{'' if doc else ' ...'}"
     room = 96 if cls else 100
     lines = [f"def {name}({inside}{end}"]

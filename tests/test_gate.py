@@ -31,7 +31,7 @@ def test_a_gate_is_a_plain_function():
     assert np.array_equal(tg.exp(np.zeros(2)), np.ones(2))
     assert tg.Tensor.__mul__ is tg.mul.operator
     assert tg.Tensor.exp is tg.exp
-    assert str(tg.sum.__signature__) == "(x, dim=None, keepdim=False)"
+    assert str(tg.sum.__signature__) == "(x, dim=None, keepdim=False, dtype=None)"
 
 
 def test_settings_by_name_or_position():

@@ -14,14 +14,35 @@ import tinygrad_cnn as tg
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")  # sums of infinite values
 
+UNORDERED = one_of(-1.0, 0.0, 1.0, math.nan)
+INFINITE = one_of(-math.inf, 0.0, 1.0, math.inf, math.nan)
+
 TIED = {
-    "abs": elementwise(TIES),
+    "abs": elementwise(UNORDERED),
     "relu": elementwise(TIES),
     "leaky_relu": elementwise(TIES, negative_slope=st.just(0.25)),
     "elu": elementwise(TIES, alpha=st.just(0.5)),
-    "clamp": elementwise(TIES, min=st.sampled_from([-1.0, 0.0]), max=st.sampled_from([0.0, 1.0])),
-    "maximum": elementwise(TIES, TIES),
-    "minimum": elementwise(TIES, TIES),
+    "clamp_min": elementwise(UNORDERED, UNORDERED),
+    "clamp_max": elementwise(UNORDERED, UNORDERED),
+    "maximum": elementwise(UNORDERED, UNORDERED),
+    "minimum": elementwise(UNORDERED, UNORDERED),
+    "nan_to_num": elementwise(
+        one_of(math.nan, math.inf, -math.inf, 1.0),
+        nan=st.just(0.5),
+        posinf=st.sampled_from([3.0, None]),
+        neginf=st.sampled_from([-3.0, None]),
+    ),
+    "atan2": elementwise(TIES, TIES),
+    "hypot": elementwise(TIES, TIES),
+    "logaddexp": elementwise(INFINITE, INFINITE),
+    "fmod": elementwise(one_of(-1.0, 0.0, 0.5, math.nan), one_of(-1.0, 0.0, 0.5)),
+    "remainder": elementwise(one_of(-1.0, 0.0, 0.5, math.nan), one_of(-1.0, 0.0, 0.5)),
+    "frac": elementwise(TIES),
+    "asin": elementwise(TIES),
+    "acosh": elementwise(one_of(1.0, 2.0)),
+    "atanh": elementwise(TIES),
+    "erf": elementwise(INFINITE),
+    "erfc": elementwise(INFINITE),
     "pow": elementwise(one_of(0.0, 0.5, 1.0, 2.0), one_of(0.0, 0.5, 1.0, 2.0, -1.0)),
     "div": elementwise(TIES, one_of(-0.0, 0.0, 1.0)),
     "log": elementwise(one_of(0.0, 1.0)),

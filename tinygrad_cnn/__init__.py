@@ -5,132 +5,296 @@ which carry their local gradients. Names are PyTorch's. Not related to the proje
 """
 
 from . import autograd, cuda, data, io, kernels, models, nn, ops, optim, random, train, utils, viz
-from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .io import load, save
+from .kernels import can_cast, get_default_dtype, promote_types, set_default_dtype
 from .kernels import np as _np
+from .kernels.dtypes import bfloat16 as _bfloat16
+from .kernels.dtypes import finfo, iinfo
 from .ops.activation import (
+    celu,
     elu,
+    gelu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
     leaky_relu,
+    log_softmax,
+    logsigmoid,
+    mish,
+    prelu,
     relu,
+    selu,
     sigmoid,
+    silu,
+    softmax,
+    softplus,
+    softshrink,
+    softsign,
     tanh,
+    tanhshrink,
+    threshold,
 )
-from .ops.create import (
-    arange,
-    as_tensor,
-    eye,
-    from_numpy,
-    full,
-    linspace,
-    ones,
-    rand,
-    randint,
-    randn,
-    randperm,
-    tensor,
-    zeros,
-)
-from .ops.dropout import dropout
-from .ops.loss import log_softmax, softmax
-from .ops.pointwise import (
-    abs,
-    acos,
-    add,
-    asin,
-    atan,
+from .ops.comparison import (
+    bitwise_and,
+    bitwise_not,
+    bitwise_or,
+    bitwise_xor,
     ceil,
-    clamp,
-    cos,
-    cosh,
-    div,
-    exp,
-    expm1,
+    eq,
+    fix,
     floor,
     floor_divide,
+    ge,
+    greater,
+    greater_equal,
+    gt,
     isfinite,
     isinf,
     isnan,
-    log,
-    log1p,
-    log2,
+    le,
+    less,
+    less_equal,
     logical_and,
     logical_not,
     logical_or,
+    logical_xor,
+    lt,
+    ne,
+    not_equal,
+    sign,
+    trunc,
+)
+from .ops.contract import (
+    addmm,
+    addmv,
+    baddbmm,
+    bmm,
+    cross,
+    dot,
+    einsum,
+    inner,
+    kron,
+    matmul,
+    mm,
+    mv,
+    outer,
+    tensordot,
+)
+from .ops.convert import is_floating_point, is_tensor, numel, result_type
+from .ops.create import (
+    arange,
+    as_tensor,
+    empty,
+    empty_like,
+    eye,
+    from_dlpack,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    logspace,
+    ones,
+    ones_like,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from .ops.diagonal import diag, diag_embed, diagonal, trace, tril, triu
+from .ops.dropout import dropout
+from .ops.elementwise import (
+    add,
+    allclose,
+    div,
+    divide,
+    equal,
+    isclose,
+    masked_fill,
+    positive,
+    round,
+    sub,
+    subtract,
+    true_divide,
+)
+from .ops.erf import erf, erfc
+from .ops.gathering import (
+    argwhere,
+    gather,
+    index_add,
+    index_select,
+    masked_select,
+    nonzero,
+    scatter,
+    scatter_add,
+    take_along_dim,
+)
+from .ops.joining import (
+    cat,
+    chunk,
+    concat,
+    concatenate,
+    hstack,
+    narrow,
+    select,
+    split,
+    stack,
+    tensor_split,
+    unbind,
+    vstack,
+)
+from .ops.pointwise import (
+    abs,
+    absolute,
+    addcdiv,
+    addcmul,
+    clamp,
+    clamp_max,
+    clamp_min,
+    clip,
+    exp,
+    exp2,
+    expm1,
+    fmod,
+    frac,
+    hypot,
+    lerp,
+    log,
+    log1p,
+    log2,
+    log10,
+    logaddexp,
     maximum,
     minimum,
     mul,
+    multiply,
+    nan_to_num,
     neg,
+    negative,
     pow,
     reciprocal,
     remainder,
-    round,
     rsqrt,
-    sign,
-    sin,
-    sinh,
     sqrt,
     square,
-    sub,
-    tan,
-    trunc,
     where,
 )
 from .ops.reduce import (
     all,
     amax,
     amin,
+    aminmax,
     any,
     argmax,
     argmin,
+    count_nonzero,
+    cumprod,
     cumsum,
-    dot,
-    einsum,
     logsumexp,
-    matmul,
     max,
     mean,
     min,
-    mm,
+    nansum,
     norm,
-    outer,
     prod,
     std,
+    std_mean,
     sum,
     var,
+    var_mean,
+)
+from .ops.sample import (
+    bernoulli,
+    multinomial,
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
 )
 from .ops.shape import (
-    cat,
-    chunk,
+    broadcast_tensors,
+    broadcast_to,
     clone,
     flatten,
     flip,
-    gather,
+    moveaxis,
     movedim,
-    ones_like,
     permute,
+    ravel,
     reshape,
-    split,
     squeeze,
-    stack,
+    swapaxes,
+    swapdims,
+    t,
     transpose,
-    unbind,
     unflatten,
     unsqueeze,
-    zeros_like,
 )
-from .random import Generator, default_generator, manual_seed
+from .ops.sort import (
+    argsort,
+    bincount,
+    diff,
+    kthvalue,
+    median,
+    quantile,
+    sort,
+    topk,
+    unique,
+)
+from .ops.tiling import meshgrid, repeat_interleave, roll, tile
+from .ops.trigonometry import (
+    acos,
+    acosh,
+    arccos,
+    arccosh,
+    arcsin,
+    arcsinh,
+    arctan,
+    arctan2,
+    arctanh,
+    asin,
+    asinh,
+    atan,
+    atan2,
+    atanh,
+    cos,
+    cosh,
+    sin,
+    sinh,
+    tan,
+)
+from .random import (
+    Generator,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
 from .tensor import Device as device
 from .tensor import Tensor
 from .value import Value
 
-float16 = _np.dtype("float16")
-float32 = _np.dtype("float32")
-float64 = _np.dtype("float64")
+half = float16 = _np.dtype("float16")
+float = float32 = _np.dtype("float32")
+double = float64 = _np.dtype("float64")
 int8 = _np.dtype("int8")
-int16 = _np.dtype("int16")
-int32 = _np.dtype("int32")
-int64 = _np.dtype("int64")
+short = int16 = _np.dtype("int16")
+int = int32 = _np.dtype("int32")
+long = int64 = _np.dtype("int64")
 uint8 = _np.dtype("uint8")
 bool = _np.dtype("bool")
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """The dtype bfloat16, which belongs to the package ml_dtypes."""
+    if name == "bfloat16":
+        return _bfloat16()
+    raise AttributeError(f"module 'tinygrad_cnn' has no attribute {name!r}")

@@ -84,6 +84,8 @@ class Gate:
         found = kernels.find(kind, self.name, self.body)
         if found is self.body and self.kind == "gate" and (self.floats or kernels.REFERENCE[-1]):
             found = kernels.quiet(kind, found)
+        if found is not self.body or self.kind != "composite":  # whose body speaks gates
+            found = kernels.rounding(kind, found)
         self.kernels[kind] = found
         return found
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from . import kernels
 from .graph import QUIET, STATE, WATCHERS, tell, tick
-from .kernels import DEFAULT, np, promote_types
+from .kernels import FLOATS, is_float, np, promote_types
 from .tensor import Tensor, TensorNode
 from .value import PLAIN, Value
 
@@ -43,9 +43,9 @@ def stronger(high: np.dtype | None, low: np.dtype | None) -> np.dtype | None:
     """PyTorch's rule between ranks: the lower rank counts only if its category is higher."""
     if high is None or low is None:
         return high or low
-    if high.kind == "f":
+    if is_float(high):
         return high
-    if high.kind == "b" or low.kind == "f":
+    if high.kind == "b" or is_float(low):
         return promote_types(high, low)
     return high
 
@@ -60,7 +60,7 @@ def common_dtype(raws: list) -> np.dtype:
         else:
             rank = 2
             number = raw.item() if isinstance(raw, np.generic) else raw
-            dtype = DEFAULT if type(number) is float else np.dtype(type(number))
+            dtype = kernels.DEFAULT if type(number) is float else np.dtype(type(number))
         ranks[rank] = dtype if ranks[rank] is None else promote_types(ranks[rank], dtype)
     return stronger(ranks[0], stronger(ranks[1], ranks[2]))
 
@@ -68,8 +68,8 @@ def common_dtype(raws: list) -> np.dtype:
 def promoted(floats: bool, *raws: object) -> list:
     """raws in their common dtype; scalars stay Python scalars, which never widen an array."""
     dtype = common_dtype(raws)
-    if floats and dtype.kind != "f":
-        dtype = DEFAULT
+    if floats and not is_float(dtype):
+        dtype = kernels.DEFAULT
     out = []
     for raw in raws:
         if isinstance(raw, np.generic):
@@ -177,8 +177,8 @@ def unary(record: "Gate", foreign: Callable) -> Callable:
             node = x.node
             if node is not None and QUIET and not STATE.recording:
                 node = None
-            if floats and a.dtype.kind != "f":
-                a = a.astype(DEFAULT)
+            if floats and a.dtype.kind not in FLOATS:
+                a = a.astype(kernels.DEFAULT)
             kind = type(a)
             kernel = kernels_of.get(kind) or record.kernel(kind)
             if is_composite and (node is not None or kernel is body):
@@ -237,7 +237,7 @@ def binary(record: "Gate", foreign: Callable) -> Callable:
             if isinstance(y, Tensor):
                 b = y.raw
                 ny = y.node
-                if a.dtype is not b.dtype or (floats and a.dtype.kind != "f"):
+                if a.dtype is not b.dtype or (floats and a.dtype.kind not in FLOATS):
                     a, b = promoted(floats, a, b)
                 if type(a) is not type(b):
                     return mixed(record, a, b)
@@ -368,7 +368,7 @@ def nary(record: "Gate", foreign: Callable, full: bool = False) -> Callable:
         if type(z) is tuple:
             return tuple([e if e is None else wrapped(e, kind) for e in z])
         t = wrapped(z, kind)
-        if traced and is_gate:
+        if traced and is_gate and t.raw.dtype.kind in FLOATS:  # whole numbers have no gradients
             z = t.raw
             t.node = n = TensorNode()
             n.gate = record
@@ -403,7 +403,7 @@ def promote_inputs(record: "Gate", raws: list) -> None:
     ruled = record.ruled * len(raws) if record.many else record.ruled
     places = [i for i, raw in enumerate(raws) if raw is not None and ruled[i]]
     dtypes = {getattr(raws[i], "dtype", None) for i in places}
-    if len(dtypes) > 1 or (record.floats and not all(d and d.kind == "f" for d in dtypes)):
+    if len(dtypes) > 1 or (record.floats and not all(d and is_float(d) for d in dtypes)):
         for i, raw in zip(places, promoted(record.floats, *[raws[i] for i in places]), strict=True):
             raws[i] = raw
 

@@ -16,10 +16,11 @@ from tinygrad_cnn import kernels
 from tinygrad_cnn.autograd import grad
 from tinygrad_cnn.kernels import meta
 from tinygrad_cnn.ops.conv import conv
+from tinygrad_cnn.ops.indexing import index, put_at
 from tinygrad_cnn.ops.loss import cross_entropy
 from tinygrad_cnn.ops.norm import batch_norm
 from tinygrad_cnn.ops.pool import max_pool, window_sum
-from tinygrad_cnn.ops.shape import index, index_add, sum_to
+from tinygrad_cnn.ops.shape import sum_to
 
 DTYPES = ("bool", "uint8", "int32", "int64", "float16", "float32", "float64")
 
@@ -81,10 +82,12 @@ def test_shapes_and_dtypes_are_those_of_numpy_to_second_order(name, data):
         assert found(name, case, on_meta, dtype) == found(name, case, on_host, dtype)
 
 
-BINARY = ("add", "sub", "mul", "div", "floor_divide", "remainder", "maximum", "less", "logical_or")
+BINARY = ("add", "sub", "mul", "div", "floor_divide", "remainder", "maximum", "lt", "logical_or")
 UNARY = ("neg", "abs", "exp", "floor", "isnan", "logical_not", "relu", "sigmoid", "sum", "any")
 ALONG = ("amax", "argmin", "cumsum", "euclidean_norm", "logsumexp", "softmax")  # of some elements
-NUMBERS = st.one_of(st.booleans(), st.integers(0, 9), st.floats(-2, 2), st.just(np.float64(0.5)))
+NUMBERS = st.one_of(  # no whole 0: by it only numbers are not divided
+    st.just(True), st.integers(1, 9), st.floats(-2, 2), st.just(np.float64(0.5))
+)
 
 
 def attempt(call, *inputs):
@@ -123,12 +126,12 @@ def test_dtypes_meet_as_in_numpy(data):
         lambda x, y: x[5],
         lambda x, y: tg.cat([x, y[0]]),
         lambda x, y: x.sum(7),
-        lambda x, y: index_add(x, key=slice(1), shape=(3, 4)),
+        lambda x, y: put_at(x, key=slice(1), shape=(3, 4)),
         lambda x, y: sum_to(x, (5,)),
     ],
 )
 def test_what_does_not_fit_is_the_error_that_it_is_with_numbers(call):
-    with pytest.raises((ValueError, IndexError)) as expected:
+    with pytest.raises((RuntimeError, IndexError)) as expected:
         call(tg.ones(3, 4), tg.ones(3, 4))
     with pytest.raises(expected.type):
         call(leaf(3, 4), leaf(3, 4))
@@ -139,12 +142,12 @@ def test_sentences_where_numpy_has_none():
         conv(leaf(2, 3, 8, 8), leaf(4, 2, 3, 3), None, (1, 1), (0, 0), (1, 1), 1)
     with pytest.raises(RuntimeError, match=r"conv: a window of weights .* does not fit into x"):
         conv(leaf(2, 3, 2, 2), leaf(4, 3, 3, 3), None, (1, 1), (0, 0), (1, 1), 1)
-    with pytest.raises(RuntimeError, match=r"mm: inner sizes differ: \(2, 3\) has 3, \(4, 5\)"):
+    with pytest.raises(RuntimeError, match=r"matmul: inner sizes differ: \(2, 3\) has 3, \(4, 5\)"):
         tg.mm(leaf(2, 3), leaf(4, 5))
     with pytest.raises(
         RuntimeError, match=r"scores .* of shape \(2, 3\) go with targets .* \(2,\)"
     ):
-        cross_entropy(leaf(2, 3), tg.zeros(3, dtype="int64", device="meta"))
+        cross_entropy(leaf(2, 3), tg.zeros(3, dtype="int64", device="meta"), None)
 
 
 def test_indices_may_lack_numbers_but_masks_may_not():
@@ -236,8 +239,9 @@ def test_creation_takes_no_memory(name):
         tracemalloc.stop()
 
 
-@given(st.integers(-5, 5), st.integers(-5, 5), st.sampled_from([-2, -1, 1, 2, 3, 0.5, -0.25]))
-def test_ranges_are_as_long_as_with_numbers(start, end, step):
+@given(st.integers(-5, 5), st.integers(0, 5), st.sampled_from([-2, -1, 1, 2, 3, 0.5, -0.25]))
+def test_ranges_are_as_long_as_with_numbers(start, length, step):
+    end = start + length * (1 if step > 0 else -1)
     assert looks(tg.arange(start, end, step, device="meta")) == looks(tg.arange(start, end, step))
 
 
@@ -266,7 +270,7 @@ def test_writing_in_place_checks_shapes_and_keeps_them():
     assert looks(x) == ((2, 3), np.float32)
     with pytest.raises(RuntimeError, match="a result of shape"):
         x.add_(tg.ones(4, 2, 3, device="meta"))
-    with pytest.raises(ValueError, match="could not broadcast"):
+    with pytest.raises(RuntimeError, match="does not broadcast to the places of the key"):
         x[0] = tg.ones(2, device="meta")
     raw = before = x.raw
     raw += 1.0
@@ -303,7 +307,7 @@ def lenet(x):
     z = conv(z * 0.25, leaf(16, 6, 5, 5), leaf(16), (1, 1), (0, 0), (1, 1), 1).relu()
     z = max_pool(z, (2, 2), (2, 2), (0, 0), (1, 1), (5, 5)).flatten(1)
     z = tg.dropout(z @ leaf(400, 10) + leaf(10), 0.5)
-    return cross_entropy(z, tg.randint(10, (x.shape[0],), device="meta")).mean()
+    return cross_entropy(z, tg.randint(10, (x.shape[0],), device="meta"), None)
 
 
 @pytest.mark.parametrize("choice", ["fast", "reference"])

@@ -7,7 +7,6 @@ from drawing import contracted, matrices
 from rows.row import Row
 
 ROWS = {
-    "mm": Row(matrices(), np.matmul, lambda torch, x, y: torch.matmul(x, y)),
     "matmul": Row(matrices(vectors=True), np.matmul, True),
     "contract": Row(contracted(), oracles.contract, view=True),
 }

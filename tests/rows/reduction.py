@@ -2,16 +2,34 @@
 
 import numpy as np
 import oracles
-from drawing import DIFFERENT, MASK, NONZERO, REAL, TIES, gradient_of, one_axis, reduced, spread_out
+from drawing import (
+    DIFFERENT,
+    MASK,
+    NONZERO,
+    REAL,
+    TIES,
+    gradient_of,
+    one_axis,
+    one_of,
+    reduced,
+    spread_out,
+)
 from hypothesis import strategies as st
 
 from rows.row import Row, over_all, reduction
 
+SOME_ZEROS = one_of(0.0, -1.5, 0.5, 1.0, 2.0)
 CORRECTION = st.sampled_from([0, 1])
 KEEP = st.booleans()
 
+
+def cumprod(x, dim):
+    return np.cumprod(x, dim) if x.ndim else x
+
+
 ROWS = {
     "sum": reduction(oracles.over(np.sum), REAL),
+    "nansum": reduction(oracles.over(np.nansum), REAL),
     "mean": reduction(oracles.mean, REAL),
     "var": reduction(oracles.var, REAL, correction=CORRECTION),
     "std": Row(
@@ -25,6 +43,7 @@ ROWS = {
     "euclidean_norm_dx": Row(gradient_of(oracles.norm, NONZERO), oracles.norm_dx),
     "cumsum": Row(reduced(REAL, dims=one_axis), oracles.cumsum, True),
     "prod": reduction(oracles.over(np.prod), REAL, torch=False),
+    "cumprod": Row(reduced(SOME_ZEROS, dims=one_axis), cumprod, True),
     "amax": reduction(oracles.over(np.amax), DIFFERENT, over_all("amax"), least=1),
     "amin": reduction(oracles.over(np.amin), DIFFERENT, over_all("amin"), least=1),
     "extreme_dx": Row(

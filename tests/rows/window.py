@@ -1,7 +1,11 @@
-"""Convolution and pooling."""
+"""Convolution, and windows as columns."""
 
+import math
+
+import numpy as np
 import oracles
-from drawing import DIFFERENT, REAL, convolution, places, pooling
+from drawing import REAL, Case, convolution, generators
+from hypothesis import strategies as st
 
 from rows.row import Row
 
@@ -24,19 +28,41 @@ def torch_conv_dw(torch, u, x, window, stride, padding, dilation, groups):
     return conv(x, shape, u, stride, padding, dilation, groups)
 
 
-def torch_max_pool(torch, x, window, stride, padding, dilation, out):
-    pool = getattr(torch.nn.functional, f"max_pool{len(stride)}d")
-    found = pool(x, window, stride, padding, dilation, ceil_mode=True)
-    return found[(slice(None), slice(None), *(slice(q) for q in out))]
+@st.composite
+def unfolded(draw, back: bool = False) -> Case:
+    """What unfold takes; with `back` what fold takes."""
+    case = draw(convolution("conv"))
+    x, w, _ = case.inputs
+    settings = {name: case.settings[name] for name in ("stride", "padding", "dilation")}
+    window = w.shape[2:]
+    if not back:
+        return Case((x,), {"window": window, **settings})
+    out = oracles.out_shape(x.shape[2:], window, *settings.values())
+    u = REAL(draw(generators()), (len(x), x.shape[1] * math.prod(window), math.prod(out)))
+    return Case((u,), {"space": x.shape[2:], "window": window, **settings})
+
+
+def unfold(x, window, stride, padding, dilation):
+    out = oracles.out_shape(x.shape[2:], window, stride, padding, dilation)
+    z = np.zeros((*x.shape[:2], *window, *out))
+    for q, r, at in oracles.inside(x.shape[2:], window, stride, padding, dilation, out):
+        z[(..., *r, *q)] = x[(..., *at)]
+    return z.reshape(len(x), x.shape[1] * math.prod(window), math.prod(out))
+
+
+def fold(u, space, window, stride, padding, dilation):
+    out = oracles.out_shape(space, window, stride, padding, dilation)
+    z = np.zeros((len(u), u.shape[1] // math.prod(window), *space))
+    u = u.reshape(*z.shape[:2], *window, *out)
+    for q, r, at in oracles.inside(space, window, stride, padding, dilation, out):
+        z[(..., *at)] += u[(..., *r, *q)]
+    return z
 
 
 ROWS = {
     "conv": Row(convolution("conv"), oracles.conv, torch_conv),
     "conv_dx": Row(convolution("conv_dx"), oracles.conv_dx, torch_conv_dx),
     "conv_dw": Row(convolution("conv_dw"), oracles.conv_dw, torch_conv_dw),
-    "max_pool": Row(pooling(DIFFERENT), oracles.max_pool, torch_max_pool),
-    "window_sum": Row(pooling(REAL), oracles.window_sum),
-    "window_sum_dx": Row(pooling(REAL, back=True), oracles.window_sum_dx),
-    "unpool": Row(places(back=True), oracles.unpool),
-    "pick": Row(places(), oracles.pick),
+    "unfold": Row(unfolded(), unfold, view=True),
+    "fold": Row(unfolded(back=True), fold),
 }

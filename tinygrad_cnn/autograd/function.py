@@ -70,7 +70,7 @@ class Context:
                     f"{type(t).__name__} that is none of them; mark the very Tensors it returns"
                 )
         moving = [
-            t.dtype.kind == "f" and not any(t is fixed for fixed in self.fixed) for t in outputs
+            t.is_floating_point() and not any(t is fixed for fixed in self.fixed) for t in outputs
         ]
         places = [(t, i) for i, t in enumerate(inputs) if isinstance(t, Tensor)]
         places += [(t, -1 - j) for j, t in enumerate(outputs) if moving[j]]
@@ -275,7 +275,7 @@ class TupleNode(TensorNode):
         tensors = []
         for raw, place in ctx.kept:
             node = None
-            if create_graph and place is not None and raw.dtype.kind == "f":
+            if create_graph and place is not None and kernels.is_float(raw.dtype):
                 node = self.parents[place] if place >= 0 else self.pick(-1 - place)
             tensors.append(None if raw is None else wrap(raw, node))
         return tuple(tensors)

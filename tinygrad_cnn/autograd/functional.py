@@ -15,7 +15,8 @@ long jacobian and hessian take, not what they return.
 from collections.abc import Callable
 
 from .. import kernels
-from ..ops.shape import ones_like, reshape, stack, zeros_like
+from ..ops.joining import stack
+from ..ops.shape import ones_like, reshape, zeros_like
 from ..tensor import Tensor, wrap
 from .grad import enable_grad, grad
 

@@ -1,7 +1,8 @@
 """Gradients on request, and the switch that says whether gates record."""
 
 import functools
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 
@@ -19,6 +20,14 @@ class Recording:
 
     mode = True
 
+    def __new__(cls, mode: bool | Callable = True) -> "Recording | Callable":
+        """A context; or, as a decorator without parentheses, a function within one."""
+        context = super().__new__(cls)
+        if not callable(mode):
+            return context
+        context.__init__()
+        return context(mode)
+
     def __init__(self) -> None:
         self.old = []
 
@@ -32,14 +41,37 @@ class Recording:
         QUIET.pop()
 
     def __call__(self, f: Callable) -> Callable:
-        """`f`, run within this context."""
+        """`f`, run within this context; of a generator function each step is."""
 
         @functools.wraps(f)
         def within(*args: object, **named: object) -> object:
             with set_grad_enabled(self.mode):
                 return f(*args, **named)
 
-        return within
+        @functools.wraps(f)
+        def stepwise(*args: object, **named: object) -> Generator:
+            return (yield from steps_within(f(*args, **named), self.mode))
+
+        return stepwise if inspect.isgeneratorfunction(f) else within
+
+
+def steps_within(steps: Generator, mode: bool) -> Generator:
+    """What `steps` yields; gates record or do not while it runs, not while its caller does."""
+    resume, sent = steps.send, None
+    while True:
+        try:
+            with set_grad_enabled(mode):
+                got = resume(sent)
+        except StopIteration as end:
+            return end.value
+        try:
+            resume, sent = steps.send, (yield got)
+        except GeneratorExit:
+            with set_grad_enabled(mode):
+                steps.close()
+            raise
+        except BaseException as error:
+            resume, sent = steps.throw, error
 
 
 class no_grad(Recording):
@@ -52,6 +84,19 @@ class enable_grad(Recording):
     """Within (or in a decorated function): gates record, even inside no_grad."""
 
     mode = True
+
+
+class inference_mode(Recording):
+    """Within (or in a decorated function): nothing is recorded, as in `no_grad`.
+
+    inference_mode(False) records.
+
+    Differs: tensors made within are like all others, and may be used in training afterwards.
+    """
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__()
+        self.mode = not mode
 
 
 class set_grad_enabled(Recording):

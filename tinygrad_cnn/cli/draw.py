@@ -23,8 +23,9 @@ OPERATORS = {
 }
 SIGNS = {ast.USub: pointwise.neg, ast.UAdd: lambda x: x}
 NAMES = (
-    "abs acos asin atan cos cosh elu exp expm1 leaky_relu log log1p log2 maximum minimum "
-    "reciprocal relu rsqrt sigmoid sin sinh sqrt square tan tanh"
+    "abs acos acosh asin asinh atan atan2 atanh cos cosh elu erf erfc exp exp2 expm1 fmod hypot "
+    "leaky_relu log log10 log1p log2 logaddexp maximum minimum reciprocal relu rsqrt sigmoid "
+    "sin sinh sqrt square tan tanh"
 )
 FUNCTIONS = {name: getattr(Value, name) for name in NAMES.split()}
 FUNCTIONS |= {"max": pointwise.maximum, "min": pointwise.minimum}

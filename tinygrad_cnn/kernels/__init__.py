@@ -18,9 +18,18 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
-from . import cpu, meta, scalar
+from . import bfloat, cpu, meta, scalar
+from .device import KINDS, Device, is_device  # noqa: F401  for the layers above
+from .dtypes import (  # noqa: F401
+    FLOATS,
+    accepted,
+    can_cast,
+    dtype_of,
+    is_float,
+    promote_types,
+)
 
-DEFAULT = np.dtype("float32")  # what Python floats become
+DEFAULT = np.dtype("float32")  # what Python floats become; see set_default_dtype
 GATES = []  # the record of every gate, by order of definition: for `use`, tests and pictures
 
 # np.generic stands before float, since np.float64 is a subclass of float.
@@ -37,6 +46,7 @@ BACKENDS = {
 def add_backend(kind: type, backend: ModuleType | SimpleNamespace) -> None:
     """From now on raw numbers of type `kind` are computed by `backend`."""
     BACKENDS[kind] = backend
+    KINDS.add(backend.device)
     for gate in GATES:
         gate.kernels.pop(kind, None)
 
@@ -76,12 +86,6 @@ def named(device: str) -> ModuleType | SimpleNamespace:
     raise ValueError(f"no device {device!r}; there are 'cpu', 'cuda' and 'meta'")
 
 
-def is_device(text: str) -> bool:
-    """Whether a string names a device, as "cuda:0" does; others may name dtypes."""
-    kind = text.partition(":")[0]
-    return kind == "cuda" or any(space.device == kind for space in BACKENDS.values())
-
-
 def xp(*xs: object) -> ModuleType:
     """The array module of the first array among xs: how a body speaks NumPy and CuPy alike."""
     return next(space.xp for space in map(backend, map(type, xs)) if space.xp is not None)
@@ -101,6 +105,11 @@ def quiet(kind: type, body: Callable) -> Callable:
     """A body without the floating-point warnings that its backend would give."""
     silence = getattr(backend(kind), "quiet", None)
     return body if silence is None else silence(body)
+
+
+def rounding(kind: type, kernel: Callable) -> Callable:
+    """A kernel that takes bfloat16 as well, once bfloat16 has been asked for."""
+    return kernel if backend(kind) is not cpu or bfloat.WAITING else bfloat.rounded(kernel)
 
 
 @dataclass
@@ -206,13 +215,26 @@ def forget() -> None:
         gate.kernels.clear()
 
 
-def promote_types(p: np.dtype, q: np.dtype) -> np.dtype:
-    """PyTorch's common dtype of two dtypes: an integer never widens a float."""
-    if (p.kind == "f") != (q.kind == "f"):
-        return p if p.kind == "f" else q
-    return np.promote_types(p, q)
+bfloat.WAITING.append(forget)
 
 
 def transfer(raw: object, device: str) -> object:
     """A copy of an array on another device."""
     return named(device).asarray(backend(type(raw)).to_host(raw))
+
+
+def get_default_dtype() -> np.dtype:
+    """The dtype of tensors that are made without one, and what Python floats become."""
+    return DEFAULT
+
+
+def set_default_dtype(d: np.dtype | str) -> None:
+    """Make another float dtype the default, in all threads.
+
+    Raises: TypeError for dtypes that are no floats.
+    """
+    global DEFAULT
+    dtype = dtype_of(d)
+    if not is_float(dtype):
+        raise TypeError(f"the default dtype is a float, got {dtype}")
+    DEFAULT = dtype

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from .shapes import axes_of, counted, kept_shape, out_size
+from .shapes import averaged, axes_of, check_matmul, counted, joined_shape, out_size, reduced_axes
 
 device = "meta"
 NOTHING = np.dtype([])
@@ -46,6 +46,21 @@ class Meta(np.lib.mixins.NDArrayOperatorsMixin):
     def size(self):
         """The number of elements."""
         return math.prod(self.shape)
+
+    def reshape(self, shape):
+        """The same numbers in another shape."""
+        return Meta(blank(self.shape).reshape(shape).shape, self.dtype)
+
+    def transpose(self, dims):
+        """The axes in another order."""
+        return Meta(blank(self.shape).transpose(dims).shape, self.dtype)
+
+    def diagonal(self, offset, axis1, axis2):
+        """The diagonals of two axes."""
+        return Meta(blank(self.shape).diagonal(offset, axis1, axis2).shape, self.dtype)
+
+    def __getitem__(self, key):
+        return Meta(blank(self.shape)[chosen(key)].shape, self.dtype)
 
     def astype(self, dtype, copy=True):
         """The same shape in another dtype."""
@@ -113,9 +128,17 @@ def elementwise(f, *xs):
 where = functools.partial(elementwise, np.where)
 
 
-def clamp(x, *, min, max):
-    """x, in the dtype that the bounds ask for."""
-    return elementwise(lambda x: np.clip(x, min, max), x)
+def erf(x):
+    """x, as a float."""
+    return elementwise(np.exp, x)
+
+
+erfc = erf
+
+
+def lerp(x, end, weight):
+    """The three shapes broadcast."""
+    return elementwise(lambda *xs: np.add(np.add(*xs[:2]), xs[2]), x, end, weight)
 
 
 def row(shape_of):
@@ -129,6 +152,7 @@ def row(shape_of):
 
 
 alike = row(lambda x, *_, **__: x.shape)
+nan_to_num = alike
 
 
 def arange(start, stop, step):
@@ -141,10 +165,14 @@ xp = SimpleNamespace(
     **{name: f for name, f in vars(np).items() if isinstance(f, np.ufunc)},
     asarray=asarray,
     full=lambda shape, value, dtype: Meta(shape, dtype),
+    empty=Meta,
     eye=lambda n, m, dtype: Meta((n, n if m is None else m), dtype),
     arange=arange,
     linspace=lambda start, stop, steps: Meta(steps, float),
+    unique=Meta.item,  # how many different numbers there are decides the shape
+    bincount=Meta.item,
     zeros_like=alike,
+    argwhere=Meta.item,
     ones_like=alike,
     broadcast_to=row(lambda x, shape: np.broadcast_to(blank(x.shape), shape).shape),
 )
@@ -168,41 +196,55 @@ def uniform(shape, key, counter):
 # --- reductions and contractions ------------------------------------------------------------------
 
 
-def reduction(f):
+def reduction(f, axes_of=reduced_axes):
     """The kernel of the reduction that NumPy calls f."""
     along = functools.partial(f, axis=0)
 
-    def kernel(x, *, dim=None, keepdim=False):
+    def kernel(x, *, dim=None, keepdim=False, dtype=None):
         axes = axes_of(x.ndim, dim)
+        kept = [1 if i in axes else s for i, s in enumerate(x.shape)]
         rest = [s for i, s in enumerate(x.shape) if i not in axes]
-        return Meta(kept_shape(x.shape, dim) if keepdim else rest, dtype_of(along, x))
+        return Meta(kept if keepdim else rest, dtype or dtype_of(along, x))
 
     return kernel
 
 
 sum = reduction(lambda x, axis: np.sum(x, axis, dtype=counted(x.dtype)))
+mean = reduction(lambda x, axis: np.sum(x, axis, dtype=averaged(x.dtype)))
 amax = reduction(np.max)
 amin = reduction(np.min)
 argmax = reduction(np.argmax)
 argmin = reduction(np.argmin)
-any = reduction(np.any)
-all = reduction(np.all)
+any = reduction(np.any, axes_of)
+all = reduction(np.all, axes_of)
 euclidean_norm = logsumexp = reduction(np.sum)
 
 
-def cumsum(x, *, dim):
+def cumsum(x, *, dim, dtype=None):
     """x, in the dtype of a sum."""
-    return Meta(x.shape, counted(x.dtype))
+    axes_of(x.ndim, dim)
+    return Meta(x.shape, dtype or counted(x.dtype))
+
+
+def argsort(x, **settings):
+    """One place for each element."""
+    return Meta(x.shape, np.int64)
+
+
+argmedian = argmax
+
+
+def median_of_all(x):
+    """One element."""
+    return Meta((), x.dtype)
 
 
 @row
-def mm(x, y):
-    """Shape: (..., I, J) and (..., J, K) -> (..., I, K)."""
-    if x.shape[-1] != y.shape[-2]:
-        raise RuntimeError(
-            f"mm: inner sizes differ: {x.shape} has {x.shape[-1]}, {y.shape} has {y.shape[-2]}"
-        )
-    return *np.broadcast_shapes(x.shape[:-2], y.shape[:-2]), x.shape[-2], y.shape[-1]
+def matmul(x, y):
+    """Shape: (..., I, J) and (..., J, K) -> (..., I, K); a vector's axis is left out."""
+    check_matmul(x, y)
+    stack = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    return *stack, *x.shape[-2:-1], *(y.shape[-1:] if y.ndim > 1 else ())
 
 
 @row
@@ -217,9 +259,7 @@ def contract(xs, terms, out):
 
 # --- shapes and indices ---------------------------------------------------------------------------
 
-reshape = row(lambda x, shape: blank(x.shape).reshape(shape).shape)
-permute = row(lambda x, dims: blank(x.shape).transpose(dims).shape)
-flip = alike
+flip = roll = tril = triu = alike
 pad_constant = row(
     lambda x, pads, value: [lo + s + hi for s, (lo, hi) in zip(x.shape, pads, strict=True)]
 )
@@ -232,11 +272,7 @@ def sum_to(x, *, shape):
     return Meta(shape, dtype_of(np.sum, x))
 
 
-@row
-def cat(xs, dim=0):
-    """Sizes along `dim` add up."""
-    (axis,) = axes_of(xs[0].ndim, dim)
-    return np.concatenate([blank(x.shape) for x in xs], axis).shape
+join = row(lambda xs, dim: joined_shape([x.shape for x in xs], dim))
 
 
 def place(part):
@@ -254,23 +290,17 @@ def chosen(key):
     return tuple(map(place, key)) if isinstance(key, tuple) else place(key)
 
 
-index = row(lambda x, key: blank(x.shape)[chosen(key)].shape)
-take_along = row(
-    lambda x, indices, dim: np.take_along_axis(blank(x.shape), place(indices), dim).shape
-)
+take_along = row(lambda x, indices, dim: indices.shape)
+set_along = row(lambda x, indices, values, dim: x.shape)
+put_diagonal = row(lambda x, shape, **_: shape)
 
 
 @row
-def index_add(x, key, shape):
+def put_at(x, key, shape):
     """The given shape; x must fit what the key takes of it."""
     z = Meta(shape, x.dtype)
     z[key] = x
     return shape
-
-
-def tri(x, *, diagonal, upper):
-    """A mask for the last two axes."""
-    return Meta(x.shape[-2:], bool)
 
 
 # --- windows, norms and losses --------------------------------------------------------------------
@@ -294,12 +324,21 @@ def conv(x, w, b, stride, padding, dilation, groups):
     return x.shape[0], w.shape[0], *out
 
 
+@row
+def unfold(x, window, stride, padding, dilation):
+    """Shape: x (N, C, *space) -> (N, C * prod(window), prod(out))."""
+    out = [out_size(*s) for s in zip(x.shape[2:], window, stride, padding, dilation, strict=True)]
+    return x.shape[0], x.shape[1] * math.prod(window), math.prod(out)
+
+
 conv_dx = row(lambda u, w, space, groups, **_: (u.shape[0], w.shape[1] * groups, *space))
 conv_dw = row(lambda u, x, window, groups, **_: (u.shape[1], x.shape[1] // groups, *window))
+fold = row(lambda u, space, window, **_: (u.shape[0], u.shape[1] // math.prod(window), *space))
 unpool = row(lambda u, indices, space: (*u.shape[:2], *space))
 pick = row(lambda x, indices: indices.shape)
 window_sum = row(lambda x, out, **_: (*x.shape[:2], *out))
 window_sum_dx = row(lambda u, space, **_: (*u.shape[:2], *space))
+resample = row(lambda x, dim, taps: (*x.shape[:dim], taps.shape[0], *x.shape[dim:][1:]))
 softmax = log_softmax = alike
 
 
@@ -307,6 +346,11 @@ def max_pool(x, **settings):
     """The shape of the windows' sums, and the same of whole numbers."""
     z = window_sum(x, **settings)
     return z, z.astype(int)
+
+
+def drawn_places(x, out, **_):
+    """A whole number for every window."""
+    return Meta((*x.shape[:2], *out), int)
 
 
 def batch_norm(x, weight, bias, residual, *, eps, relu):
@@ -320,16 +364,28 @@ def one_hot(target, *, classes, dim, like):
     return Meta((*target.shape[:dim], classes, *target.shape[dim:]), like)
 
 
+def class_shares(target, weight, *, classes, like, **_):
+    """The second axis has a place for each class."""
+    return Meta((target.shape[0], classes, *target.shape[1:]), like)
+
+
 @row
-def nll(x, target):
-    """Shape: x (N, classes, *rest), target (N, *rest) -> (N, *rest)."""
+def nll(x, target, weight, reduction, **_):
+    """Shape: x (N, classes, *rest), target (N, *rest) -> (), or (N, *rest) without reduction."""
     rest = (x.shape[0], *x.shape[2:])
     if target.shape != rest:
         raise RuntimeError(
             f"scores (N, classes, *) of shape {x.shape} go with targets (N, *) of shape {rest}, "
             f"got {target.shape}"
         )
-    return rest
+    return rest if reduction == "none" else ()
 
 
 cross_entropy = nll
+
+
+@row
+def soft_cross_entropy(x, target, weight, reduction, **_):
+    """Shape: x, target (N, classes, *rest) -> (), or (N, *rest) without reduction."""
+    np.broadcast_to(blank(target.shape), x.shape)
+    return (x.shape[0], *x.shape[2:]) if reduction == "none" else ()

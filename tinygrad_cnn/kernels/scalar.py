@@ -7,6 +7,7 @@ standard holds.
 
 import math
 import operator
+import sys
 
 xp = None
 asarray = float
@@ -56,6 +57,11 @@ def pole(at):
     return lambda x: -math.inf if x == at else math.nan
 
 
+def atanh_outside(x):
+    """atanh from -1 and 1 outwards."""
+    return math.copysign(math.inf, x) if math.fabs(x) == 1.0 else math.nan
+
+
 def to_integer(f):
     """`f`, which makes an integer of a float, as a float; infinities, nan and signs stay."""
 
@@ -73,17 +79,23 @@ div = guarded(operator.truediv, div_by_zero)
 pow = guarded(math.pow, pow_outside)
 floor_divide = guarded(operator.floordiv, div_by_zero)
 remainder = guarded(operator.mod, undefined)
+fmod = guarded(math.fmod, undefined)
 abs = math.fabs
 floor = to_integer(math.floor)
 ceil = to_integer(math.ceil)
 trunc = to_integer(math.trunc)
-round = to_integer(round)
+rint = to_integer(round)
 
 exp = guarded(math.exp, infinite)
 expm1 = guarded(math.expm1, infinite)
 log = guarded(math.log, pole(0.0))
 log2 = guarded(math.log2, pole(0.0))
 log1p = guarded(math.log1p, pole(-1.0))
+exp2 = guarded(lambda x: math.pow(2.0, x), infinite)
+log10 = guarded(math.log10, pole(0.0))
+hypot = math.hypot
+erf = math.erf
+erfc = math.erfc
 sqrt = guarded(math.sqrt, undefined)
 sin = guarded(math.sin, undefined)
 cos = guarded(math.cos, undefined)
@@ -91,6 +103,10 @@ tan = guarded(math.tan, undefined)
 asin = guarded(math.asin, undefined)
 acos = guarded(math.acos, undefined)
 atan = math.atan
+atan2 = math.atan2
+asinh = math.asinh
+acosh = guarded(math.acosh, undefined)
+atanh = guarded(math.atanh, atanh_outside)
 sinh = guarded(math.sinh, lambda x: math.copysign(math.inf, x))
 cosh = guarded(math.cosh, infinite)
 tanh = math.tanh
@@ -98,8 +114,16 @@ sigmoid = guarded(lambda x: 1.0 / (math.exp(-x) + 1.0), lambda x: 0.0)
 
 
 def sign(x):
-    """-1, 0 or 1; nan stays."""
-    return x if math.isnan(x) else float((x > 0) - (x < 0))
+    """-1, 0 or 1; 0 for nan."""
+    return float((x > 0) - (x < 0))
+
+
+def logaddexp(x, y):
+    """log(e^x + e^y)."""
+    if x == y:
+        return x + math.log(2.0)
+    distance = math.fabs(x - y)
+    return maximum(x, y) + (distance if math.isnan(distance) else math.log1p(math.exp(-distance)))
 
 
 def relu(x):
@@ -108,8 +132,8 @@ def relu(x):
 
 
 def relu_dx(g, z):
-    """The incoming gradient where the output is positive."""
-    return g if z > 0 else 0.0
+    """0 where the output is not positive, else the incoming gradient."""
+    return 0.0 if z <= 0 else g
 
 
 def maximum(x, y):
@@ -127,21 +151,25 @@ def where(condition, x, y):
     return x if condition else y
 
 
-def clamp(x, *, min, max):
-    """x within [min, max]; a bound of None is open; nan stays."""
-    if min is not None and x < min:
-        x = float(min)
-    if max is not None and x > max:
-        x = float(max)
+def nan_to_num(x, *, nan, posinf, neginf):
+    """x with numbers in the place of nan and the infinities; None stands for the widest float."""
+    if math.isnan(x):
+        return float(nan)
+    if x == math.inf:
+        return sys.float_info.max if posinf is None else float(posinf)
+    if x == -math.inf:
+        return -sys.float_info.max if neginf is None else float(neginf)
     return x
 
 
-equal = operator.eq
-not_equal = operator.ne
-greater = operator.gt
-greater_equal = operator.ge
-less = operator.lt
-less_equal = operator.le
+clamp_min = maximum
+clamp_max = minimum
+eq = operator.eq
+ne = operator.ne
+gt = operator.gt
+ge = operator.ge
+lt = operator.lt
+le = operator.le
 logical_not = operator.not_
 
 
@@ -153,6 +181,11 @@ def logical_and(x, y):
 def logical_or(x, y):
     """Whether one of them is true."""
     return bool(x or y)
+
+
+def logical_xor(x, y):
+    """Whether one of them is true and the other is not."""
+    return bool(x) != bool(y)
 
 
 isnan = math.isnan

@@ -1,87 +1,104 @@
 """Every gate, and the table that attaches gates to Value and Tensor as operators and methods."""
 
-import functools
-import inspect
-
-from ..graph import STATE
 from ..tensor import Tensor, TensorNode
 from ..value import Value
-from . import activation, conv, create, loss, norm, pointwise, pool, reduce, shape  # noqa: F401  all gates
-from .pointwise import (
-    add,
-    div,
-    equal,
-    floor_divide,
-    greater,
-    greater_equal,
-    less,
-    less_equal,
-    mul,
-    neg,
-    not_equal,
-    pow,
-    remainder,
-    sub,
+from . import (  # noqa: F401  all gates
+    activation,
+    comparison,
+    contract,
+    conv,
+    convert,
+    create,
+    diagonal,
+    dropout,
+    elementwise,
+    erf,
+    gathering,
+    indexing,
+    inplace,
+    joining,
+    loss,
+    norm,
+    pointwise,
+    pool,
+    reduce,
+    resample,
+    sample,
+    shape,
+    sort,
+    tiling,
+    trigonometry,
 )
-from .reduce import matmul
-from .shape import cast, getitem, permute, raw_key, sum_to, transpose, varied
+from .contract import matmul
+from .indexing import getitem, setitem
+from .pointwise import add, div, mul, neg, pow, remainder, sub
+from .shape import cast, permute, sum_to, transpose, varied
 
 ARITHMETIC = {
     "add": add,
     "sub": sub,
     "mul": mul,
     "truediv": div,
-    "floordiv": floor_divide,
+    "floordiv": comparison.floor_divide,
     "mod": remainder,
     "pow": pow,
 }
-ORDER = {"lt": less, "le": less_equal, "gt": greater, "ge": greater_equal}
-IN_PLACE = {"add": add, "sub": sub, "mul": mul, "truediv": div}
+ORDER = ("lt", "le", "gt", "ge")
+BITS = ("and", "or", "xor")
+
 
 # Methods by the names of the functions they are.
 POINTWISE = (
-    *("abs", "square", "reciprocal", "sign", "floor", "ceil", "trunc", "round", "clamp"),
-    *("exp", "expm1", "log", "log2", "log1p", "sqrt", "rsqrt", "maximum", "minimum"),
-    *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh"),
-    *("isnan", "isinf", "isfinite"),
+    *("abs", "absolute", "neg", "negative", "square", "reciprocal", "mul", "multiply", "pow"),
+    *("remainder", "fmod", "frac", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p"),
+    *("logaddexp", "sqrt", "rsqrt", "hypot", "maximum", "minimum", "clamp", "clamp_min"),
+    *("clamp_max", "clip", "nan_to_num", "lerp", "addcmul", "addcdiv"),
 )
-ACTIVATION = ("tanh", "sigmoid", "relu", "leaky_relu", "elu")
+TRIGONOMETRY = (
+    *("sin", "cos", "tan", "sinh", "cosh", "asin", "acos", "atan", "atan2", "asinh", "acosh"),
+    *("atanh", "arcsin", "arccos", "arctan", "arctan2", "arcsinh", "arccosh", "arctanh"),
+)
+COMPARISON = (
+    *("sign", "floor", "ceil", "trunc", "fix", "floor_divide", "eq", "ne", "gt", "ge", "lt", "le"),
+    *("not_equal", "greater", "greater_equal", "less", "less_equal", "isnan", "isinf", "isfinite"),
+    *("logical_not", "logical_and", "logical_or", "logical_xor"),
+)
+BITWISE = ("bitwise_not", "bitwise_and", "bitwise_or", "bitwise_xor")  # on Tensors alone
+ELEMENTWISE = (
+    *("add", "sub", "subtract", "div", "divide", "true_divide", "round", "positive"),
+    *("isclose", "allclose"),
+)
+ACTIVATION = (
+    *("tanh", "sigmoid", "logsigmoid", "hardsigmoid", "softsign", "relu", "leaky_relu", "prelu"),
+    *("hardtanh", "threshold", "elu", "selu", "celu", "softplus", "silu", "hardswish", "mish"),
+    *("gelu", "hardshrink", "softshrink", "tanhshrink"),
+)
 REDUCE = (
-    *("sum", "mean", "var", "std", "norm", "prod", "cumsum", "logsumexp", "any", "all"),
-    *("max", "min", "amax", "amin", "argmax", "argmin", "matmul", "mm", "dot", "outer"),
+    *("sum", "nansum", "mean", "var", "std", "norm", "prod", "cumsum", "cumprod", "logsumexp"),
+    *("any", "all", "count_nonzero", "max", "min", "amax", "amin", "aminmax", "argmax", "argmin"),
 )
+CONTRACT = (
+    *("matmul", "mm", "bmm", "mv", "dot", "outer", "inner", "addmm", "addmv", "baddbmm"),
+    *("kron", "cross"),
+)
+SORT = ("sort", "argsort", "topk", "kthvalue", "median", "quantile", "unique", "bincount", "diff")
 SHAPE = (
-    *("transpose", "movedim", "unsqueeze", "squeeze", "flatten", "unflatten", "view"),
-    *("split", "chunk", "unbind", "gather", "clone"),
+    *("transpose", "swapaxes", "swapdims", "t", "movedim", "moveaxis", "unsqueeze", "squeeze"),
+    *("flatten", "ravel", "unflatten", "view", "view_as", "reshape_as", "expand_as"),
+    *("broadcast_to", "clone"),
+)
+JOINING = ("split", "chunk", "tensor_split", "unbind", "narrow", "select")
+TILING = ("repeat", "tile", "repeat_interleave", "roll", "unfold")
+DIAGONAL = ("tril", "triu", "diag", "diagonal", "diag_embed", "trace")
+GATHERING = (
+    *("gather", "scatter", "scatter_add", "take_along_dim", "index_select", "index_add"),
+    *("masked_select", "nonzero", "argwhere"),
 )
 
 
 def reflected(operator):
     """The operator with its operands exchanged."""
     return lambda x, y: operator(y, x)
-
-
-def augmented(name: str, call):
-    """`x op= y`: writes outside the graph and into leaves, makes a new tensor on the graph."""
-
-    def assign(x, y):
-        interior = x.node is not None and x.node.gate is not None
-        joins = x.node is None and STATE.recording and getattr(y, "node", None) is not None
-        return call.operator(x, y) if interior or joins else x.write(name, call, y)
-
-    return assign
-
-
-def in_place(name: str, call):
-    """The in-place method `name`."""
-
-    def method(x, *args, **settings):
-        return x.write(name, functools.partial(call, **settings), *args)
-
-    method.__name__ = name
-    method.__doc__ = f"x, with {name[:-1]}(x, ...) written into it."
-    method.__signature__ = inspect.signature(call)
-    return method
 
 
 def where_method(x, condition, y):
@@ -92,31 +109,11 @@ def where_method(x, condition, y):
 def of_shape(gate):
     """A gate of one shape as a method that also takes the sizes one by one."""
 
-    def method(x, *sizes):
-        return gate(x, varied(sizes))
+    def method(x, *sizes, **named):
+        return gate(x, **named) if named else gate(x, varied(sizes))
 
     method.__name__ = gate.__name__
     method.__doc__ = gate.__doc__
-    return method
-
-
-def in_dtype(name: str):
-    """The method that casts to a dtype."""
-
-    def method(x):
-        return create.to(x, dtype=name)
-
-    method.__doc__ = f"x as {name}."
-    return method
-
-
-def on_device(name: str):
-    """The method that moves to a device."""
-
-    def method(x):
-        return create.to(x, device=name)
-
-    method.__doc__ = f"x on the device {name!r}; x itself if it is there."
     return method
 
 
@@ -138,10 +135,10 @@ def attach_operators(cls: type) -> None:
         operator = form(cls, call.operator)
         setattr(cls, f"__{name}__", operator)
         setattr(cls, f"__r{name}__", reflected(operator))
-    for name, call in ORDER.items():
-        setattr(cls, f"__{name}__", form(cls, call.operator))
+    for name in ORDER:
+        setattr(cls, f"__{name}__", form(cls, getattr(comparison, name).operator))
     cls.__neg__ = form(cls, neg)
-    cls.__pos__ = lambda x: x
+    cls.__pos__ = elementwise.positive
     cls.__abs__ = form(cls, pointwise.abs)
 
 
@@ -149,43 +146,52 @@ def attach() -> None:
     """Give Value and Tensor their operators and methods."""
     for cls in (Value, Tensor):
         attach_operators(cls)
-        for name in POINTWISE:
-            setattr(cls, name, getattr(pointwise, name))
-        for name in ACTIVATION:
-            setattr(cls, name, getattr(activation, name))
-    for cls, names, space in ((Tensor, REDUCE, reduce), (Tensor, SHAPE, shape)):
+        cls.erf = erf.erf
+        cls.erfc = erf.erfc
+        for names, space in (
+            (POINTWISE, pointwise),
+            (TRIGONOMETRY, trigonometry),
+            (COMPARISON, comparison),
+            (ELEMENTWISE, elementwise),
+            (ACTIVATION, activation),
+        ):
+            for name in names:
+                setattr(cls, name, getattr(space, name))
+    for names, space in (
+        (BITWISE, comparison),
+        (REDUCE, reduce),
+        (CONTRACT, contract),
+        (SORT, sort),
+        (SHAPE, shape),
+        (JOINING, joining),
+        (TILING, tiling),
+        (DIAGONAL, diagonal),
+        (GATHERING, gathering),
+    ):
         for name in names:
-            setattr(cls, name, getattr(space, name))
+            setattr(Tensor, name, getattr(space, name))
     Tensor.__matmul__ = matmul.operator
     Tensor.__rmatmul__ = reflected(matmul.operator)
-    Tensor.__eq__ = equal.operator  # a Value keeps identity: nodes live in sets
-    Tensor.__ne__ = not_equal.operator
+    for name in BITS:
+        operator = getattr(comparison, f"bitwise_{name}").operator
+        setattr(Tensor, f"__{name}__", operator)
+        setattr(Tensor, f"__r{name}__", reflected(operator))
+    Tensor.__invert__ = comparison.bitwise_not
+    Tensor.__eq__ = comparison.eq.operator  # a Value keeps identity: nodes live in sets
+    Tensor.__ne__ = comparison.ne.operator
+    Tensor.equal = elementwise.equal
+    Tensor.masked_fill = elementwise.masked_fill
     Tensor.__getitem__ = getitem
-    Tensor.__setitem__ = lambda x, key, value: x.put(raw_key(x, key), value)
-    for name, call in IN_PLACE.items():
-        short = name.removeprefix("true") + "_"
-        setattr(Tensor, f"__i{name}__", augmented(short, call))
-        setattr(Tensor, short, in_place(short, call))
-    Tensor.clamp_ = in_place("clamp_", pointwise.clamp)
-    Tensor.copy_ = in_place("copy_", lambda x, y: y)
-    Tensor.fill_ = in_place("fill_", lambda x, value: value)
-    Tensor.zero_ = in_place("zero_", lambda x: 0)
+    Tensor.__setitem__ = setitem
     for gate in (shape.reshape, shape.permute, shape.expand, shape.flip):
         setattr(Tensor, gate.__name__, of_shape(gate))
-    Tensor.softmax = loss.softmax
-    Tensor.log_softmax = loss.log_softmax
+    Tensor.softmax = activation.softmax
+    Tensor.log_softmax = activation.log_softmax
     Tensor.where = where_method
-    Tensor.to = create.to
-    Tensor.cpu = on_device("cpu")
-    Tensor.cuda = on_device("cuda")
-    Tensor.half = in_dtype("float16")
-    Tensor.float = in_dtype("float32")
-    Tensor.double = in_dtype("float64")
-    Tensor.long = in_dtype("int64")
-    Tensor.int = in_dtype("int32")
-    Tensor.bool = in_dtype("bool")
     Tensor.T = property(lambda x: permute(x, tuple(range(x.ndim))[::-1]), doc="x transposed.")
     Tensor.mT = property(lambda x: transpose(x, -1, -2), doc="x with its last axes exchanged.")
+    for space in (inplace, convert, create, sample):
+        space.attach(Tensor)
     TensorNode.fit = staticmethod(fit)
 
 

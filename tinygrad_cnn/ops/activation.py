@@ -1,8 +1,25 @@
-"""Activations: elementwise gates, in both modes."""
+"""Activations: gates of single numbers in both modes; prelu, glu and softmax work on Tensors alone.
+
+The sides of a kink are chosen as PyTorch chooses them. `where` discards the side that was not
+chosen, but not its gradient times 0: exponentials are therefore kept from overflowing there.
+"""
+
+import math
 
 from ..gate import composite, gate
-from ..kernels import xp
-from .pointwise import exp, expm1, minimum, where
+from ..kernels import is_float, xp
+from .comparison import logical_and, logical_or
+from .erf import erfc
+from .joining import split
+from .loss import log_softmax as stable_log_softmax
+from .loss import softmax as stable_softmax
+from .pointwise import abs, clamp, div, exp, expm1, log1p, maximum, where
+from .shape import axes_of, reshape
+
+SELU_ALPHA = 1.6732632423543772  # Klambauer et al. 2017, equation 14 with mean 0 and variance 1
+SELU_SCALE = 1.0507009873554805
+
+# --- sigmoids -------------------------------------------------------------------------------------
 
 
 @gate(floats=True, x=lambda g, z: g * (1.0 - z * z))
@@ -23,19 +40,53 @@ def sigmoid(x):
     return 1.0 / (xp(x).exp(-x) + 1.0)
 
 
+@gate(floats=True, x=lambda g, x: g * sigmoid(-x))
+def logsigmoid(x):
+    """log sigmoid(x) = -softplus(-x), exact also where sigmoid underflows.
+
+    Rule: dz/dx = sigmoid(-x).
+    """
+    return -softplus(-x, 1.0, math.inf)
+
+
+@gate(floats=True, x=lambda g, x: where(logical_and(x > -3.0, x < 3.0), g * (1 / 6), 0.0))
+def hardsigmoid(x):
+    """(x + 3) / 6, but not below 0 and not above 1.
+
+    Rule: dz/dx = 1/6 for -3 < x < 3, else 0.
+
+    Source: Howard et al. 2019, section 5.2.
+    """
+    return div(clamp(x + 3.0, 0.0, 6.0), 6.0)
+
+
+@composite
+def softsign(x):
+    """x / (1 + |x|).
+
+    Source: Bergstra et al. 2009.
+    """
+    return div(x, abs(x) + 1.0)
+
+
+# --- zero or a slope on the left ------------------------------------------------------------------
+
+
 @gate(x=lambda g, z: relu_dx(g, z))
 def relu(x):
     """max(x, 0).
 
-    Rule: dz/dx = 1 where z > 0, else 0 (also at 0).
+    Rule: dz/dx = 0 where z <= 0, also at 0; else 1, also for nan.
+
+    Source: Nair & Hinton 2010, section 2.
     """
     return xp(x).maximum(x, 0)
 
 
 @composite
 def relu_dx(g, z):
-    """The gradient of relu for its input: g where z > 0."""
-    return where(z > 0, g, 0.0)
+    """The gradient of relu for its input: 0 where z <= 0, else g."""
+    return where(z <= 0, 0.0, g)
 
 
 @gate(floats=True, x=lambda g, x, negative_slope: where(x > 0, g, g * negative_slope))
@@ -49,12 +100,236 @@ def leaky_relu(x, *, negative_slope=0.01):
     return where(x > 0, x, x * negative_slope)
 
 
-@gate(floats=True, x=lambda g, x, alpha: where(x > 0, g, g * (alpha * exp(minimum(x, 0.0)))))
-def elu(x, *, alpha=1.0):
-    """x for x > 0, else alpha (e^x - 1).
+@composite
+def prelu(x, weight):
+    """x for x > 0, else weight * x: one weight for all channels, or one for each.
 
-    Rule: dz/dx = 1 for x > 0, else alpha e^x.
+    Shape: x (N, C, *), (N) or (), weight (C,), (1,) or () -> x's.
+
+    Raises: RuntimeError for a weight of another shape.
+
+    Source: He et al. 2015, section 2.1.
+    """
+    if getattr(weight, "ndim", 0):
+        channels = x.shape[1] if x.ndim > 1 else 1
+        if weight.ndim > 1 or weight.shape[0] not in (1, channels):
+            raise RuntimeError(
+                f"prelu: weight has the shape (1,), or ({channels},) for one number for each "
+                f"channel of an input of shape {x.shape}, got {weight.shape}"
+            )
+        weight = reshape(weight, (-1, *[1] * (x.ndim - 2)) if x.ndim > 1 else (1,) * x.ndim)
+    return where(x > 0, x, x * weight)
+
+
+@gate(
+    floats=True,
+    x=lambda g, x, min_val, max_val: where(logical_or(x <= min_val, x >= max_val), 0.0, g),
+)
+def hardtanh(x, *, min_val=-1.0, max_val=1.0):
+    """x, but not below min_val and not above max_val.
+
+    Rule: dz/dx = 0 for x <= min_val and for x >= max_val, else 1: at its ends it differs from that
+    of clamp.
+    """
+    return clamp(x, min_val, max_val)
+
+
+@composite
+def threshold(x, *, threshold, value):
+    """x for x > threshold, else value."""
+    return where(x <= threshold, value, x)
+
+
+# --- bent on the left -----------------------------------------------------------------------------
+
+
+@gate(
+    floats=True,
+    x=lambda g, x, alpha, scale, input_scale: where(
+        x <= 0, g * (exp(below_zero(x) * input_scale) * (alpha * scale * input_scale)), g * scale
+    ),
+)
+def elu(x, *, alpha=1.0, scale=1.0, input_scale=1.0):
+    """scale x for x > 0, else scale alpha (e^(input_scale x) - 1): elu, selu and celu.
+
+    Rule: dz/dx = scale for x > 0, else scale alpha input_scale e^(input_scale x).
 
     Source: Clevert, Unterthiner & Hochreiter 2016, equation 15.
     """
-    return where(x > 0, x, alpha * expm1(minimum(x, 0.0)))
+    bent = expm1(below_zero(x) * input_scale) * (alpha * scale)
+    return where(x <= 0, bent, x * scale)
+
+
+def below_zero(x):
+    """x where it is negative, else 0; there it has no gradient."""
+    return where(x < 0, x, 0.0)
+
+
+@composite
+def selu(x):
+    """elu scaled so that mean 0 and variance 1 are a fixed point of layers.
+
+    Source: Klambauer et al. 2017, equation 2.
+    """
+    return elu(x, SELU_ALPHA, SELU_SCALE)
+
+
+@composite
+def celu(x, *, alpha=1.0):
+    """x for x > 0, else alpha (e^(x/alpha) - 1): its slope has no jump for any alpha.
+
+    Raises: RuntimeError for an alpha of 0.
+
+    Source: Barron 2017, equation 2.
+    """
+    if alpha == 0:
+        raise RuntimeError("celu: alpha divides the input, and was 0; give another number")
+    return elu(x, alpha, 1.0, 1.0 / alpha)
+
+
+@gate(
+    floats=True,
+    x=lambda g, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)),
+)
+def softplus(x, *, beta=1.0, threshold=20.0):
+    """log(1 + e^(beta x)) / beta, and x itself where beta x > threshold.
+
+    Rule: dz/dx = sigmoid(beta x), and 1 where beta x > threshold.
+
+    Source: Dugas et al. 2001, equation 4.
+    """
+    scaled = x * beta
+    smooth = maximum(scaled, 0.0) + log1p(exp(-abs(scaled)))
+    return where(scaled > threshold, x, div(smooth, beta))
+
+
+# --- gated by themselves --------------------------------------------------------------------------
+
+
+@composite
+def silu(x):
+    """x sigmoid(x), also called swish.
+
+    Source: Elfwing, Uchibe & Doya 2018, equation 4; Ramachandran, Zoph & Le 2017.
+    """
+    return x * sigmoid(x)
+
+
+@gate(
+    floats=True,
+    x=lambda g, x: where(x <= -3.0, 0.0, where(x < 3.0, g * (x * (1 / 3) + 0.5), g)),
+)
+def hardswish(x):
+    """x hardsigmoid(x).
+
+    Rule: dz/dx = 0 for x <= -3, x/3 + 1/2 up to 3, and 1 from there.
+
+    Source: Howard et al. 2019, section 5.2.
+    """
+    return x * hardsigmoid(x)
+
+
+@composite
+def mish(x):
+    """x tanh(softplus(x)).
+
+    Source: Misra 2019, equation 1.
+    """
+    return x * tanh(softplus(x))
+
+
+ROOT_HALF = math.sqrt(0.5)
+TWO_ROOTS = math.sqrt(8.0 / math.pi)
+
+
+@composite
+def gelu(x, *, approximate="none"):
+    """x Φ(x), Φ the normal distribution function; "tanh" takes a sigmoid for Φ.
+
+    "none" means Φ itself. The other name is that of the paper's formula, with 1/2 + tanh(u)/2,
+    which is sigmoid(2u) and loses digits where it is small.
+
+    Raises: RuntimeError for an `approximate` that is neither "none" nor "tanh".
+
+    Source: Hendrycks & Gimpel 2016, section 2.
+    """
+    if approximate == "none":
+        return x * (erfc(x * -ROOT_HALF) * 0.5)
+    if approximate == "tanh":
+        return x * sigmoid((x + x * x * x * 0.044715) * TWO_ROOTS)
+    raise RuntimeError(f"gelu: approximate is 'none' or 'tanh', got {approximate!r}")
+
+
+@composite
+def glu(x, *, dim=-1):
+    """One half of x along `dim` times the sigmoid of the other half.
+
+    Raises: RuntimeError for a 0-d x, and for an odd size.
+
+    Source: Dauphin et al. 2017, equation 1.
+    """
+    if x.ndim == 0:
+        raise RuntimeError("glu: halves an axis, and a 0-d input has none")
+    (axis,) = axes_of(x.ndim, dim)
+    if x.shape[axis] % 2:
+        raise RuntimeError(f"glu: the size along dim {dim} has to be even, got the shape {x.shape}")
+    left, right = split(x, [x.shape[axis] // 2] * 2, axis)
+    return left * sigmoid(right)
+
+
+# --- shrinking ------------------------------------------------------------------------------------
+
+
+@composite
+def hardshrink(x, *, lambd=0.5):
+    """x, but 0 within [-lambd, lambd]."""
+    return where(logical_and(x >= -lambd, x <= lambd), 0.0, x)
+
+
+@composite
+def softshrink(x, *, lambd=0.5):
+    """x, brought nearer to 0 by lambd; 0 within [-lambd, lambd].
+
+    Raises: RuntimeError for a negative lambd.
+    """
+    if lambd < 0:
+        raise RuntimeError(f"softshrink: lambd is at least 0, got {lambd}")
+    return x - clamp(x, -lambd, lambd)
+
+
+@composite
+def tanhshrink(x):
+    """x - tanh(x)."""
+    return x - tanh(x)
+
+
+# --- along an axis --------------------------------------------------------------------------------
+
+
+def floating(name: str, x, dtype=None):
+    """x, cast to `dtype` if one is given.
+
+    Raises: NotImplementedError if it then holds whole numbers.
+    """
+    x = x if dtype is None else x.to(dtype=dtype)
+    if getattr(x, "dtype", None) is not None and not is_float(x.dtype):
+        raise NotImplementedError(
+            f"{name}: takes floating numbers, got {x.dtype}; cast them with x.float()"
+        )
+    return x
+
+
+def softmax(x, dim: int, dtype=None):
+    """e^x over the sum of e^x along `dim`, without overflow; computed in `dtype` if one is given.
+
+    Raises: NotImplementedError for whole numbers, IndexError for a dim out of range.
+    """
+    return stable_softmax(floating("softmax", x, dtype), dim)
+
+
+def log_softmax(x, dim: int, dtype=None):
+    """The logarithm of softmax, exact also where softmax underflows; computed in `dtype` if given.
+
+    Raises: NotImplementedError for whole numbers, IndexError for a dim out of range.
+    """
+    return stable_log_softmax(floating("log_softmax", x, dtype), dim)

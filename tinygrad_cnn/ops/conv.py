@@ -3,7 +3,8 @@
 `conv` is the cross-correlation that networks call convolution, `conv_dx` its gradient for the input
 (the transposed convolution) and `conv_dw` its gradient for the weights. Each one's rules are the
 other two, so gradients of any order are there. The bodies turn windows into columns (im2col) and
-multiply matrices.
+multiply matrices. The step between windows and columns is a pair of gates of its own, `unfold` and
+`fold`, each the other's gradient.
 
 Shapes: x (N, C, *space), w (K, C/groups, *window), z (N, K, *out). The settings stride, padding and
 dilation hold one whole number per axis of space; padding is the same on both sides.
@@ -115,10 +116,22 @@ def conv_dx(u, w, *, space, stride, padding, dilation, groups):
     """
     n, _, *out = u.shape
     window = w.shape[2:]
-    c = w.shape[1] * groups
     cols = xp(u).matmul(weights(w, groups).swapaxes(-1, -2), rows(u, groups))
-    cols = cols.reshape(n, c, *window, *out)
-    z = xp(u).zeros((n, c, *(s + 2 * p for s, p in zip(space, padding, strict=True))), cols.dtype)
+    cols = cols.reshape(n, w.shape[1] * groups, *window, *out)
+    return summed(cols, space, stride, padding, dilation)
+
+
+def summed(cols, space: tuple, stride: tuple, padding: tuple, dilation: tuple):
+    """An array in which every element of every window was added where it lies.
+
+    Shape: cols (N, C, *window, *out) -> (N, C, *space).
+    """
+    rank = len(space)
+    n, c, *sizes = cols.shape
+    window, out = sizes[:rank], sizes[rank:]
+    z = xp(cols).zeros(
+        (n, c, *(s + 2 * p for s, p in zip(space, padding, strict=True))), cols.dtype
+    )
     for place in itertools.product(*map(range, window)):
         z[(slice(None), slice(None), *steps(place, out, stride, dilation))] += cols[
             (slice(None), slice(None), *place)
@@ -162,3 +175,33 @@ def conv_dw(u, x, *, window, stride, padding, dilation, groups):
     flat = u.transpose(1, 0, *out).reshape(groups, k // groups, places)
     z = xp(u).matmul(flat, cols.swapaxes(-1, -2))
     return z.reshape(k, c, *window)
+
+
+@gate(
+    x=lambda g, x_shape, window, stride, padding, dilation: fold(
+        g, x_shape[2:], window, stride, padding, dilation
+    )
+)
+def unfold(x, *, window, stride, padding, dilation):
+    """Every window of x as a column (im2col).
+
+    Shape: x (N, C, *space) -> (N, C * prod(window), prod(out)).
+
+    Rule: dx = fold(g): an element gets the gradients of all columns it is in.
+    """
+    cols = columns(x, window, stride, padding, dilation, 1)
+    return cols.reshape(x.shape[0], *cols.shape[2:])
+
+
+@gate(u=lambda g, window, stride, padding, dilation: unfold(g, window, stride, padding, dilation))
+def fold(u, *, space, window, stride, padding, dilation):
+    """The sum of all columns of u, each added where its window lies (col2im): unfold's adjoint.
+
+    Shape: u (N, C * prod(window), prod(out)) -> (N, C, *space).
+
+    Rule: du = unfold(g).
+    """
+    out = [out_size(*s) for s in zip(space, window, stride, padding, dilation, strict=True)]
+    channels = u.shape[1] // math.prod(window)
+    cols = u.reshape(u.shape[0], channels, *window, *out)
+    return summed(cols, space, stride, padding, dilation)

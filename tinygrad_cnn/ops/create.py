@@ -1,13 +1,17 @@
-"""Tensors out of nothing: constants, ranges, random numbers; and dropout, which is both.
+"""Tensors of given numbers: data, constants, ranges. Random ones are made in `sample`.
 
-`dtype` None means float32, for whole numbers int64; `device` None means the CPU.
+`dtype` None means the default one, float32, and int64 for whole numbers; `device` None means that
+of an open `with tg.device(...)`, or the CPU.
 """
 
-from ..gate import gate
-from ..kernels import DEFAULT, backend, is_device, named, np
-from ..random import Generator, default_generator
-from ..tensor import Device, Tensor, wrap
-from .shape import cast, move, varied
+import math
+
+from .. import kernels
+from ..kernels import Device, dtype_of, is_float, named, np
+from ..kernels.shapes import whole_sizes
+from ..tensor import Tensor, wrap
+from .convert import to
+from .shape import varied
 
 INT = np.dtype("int64")
 
@@ -16,6 +20,53 @@ def made(raw, requires_grad: bool) -> Tensor:
     """A Tensor of an array that nobody else holds."""
     t = wrap(raw, None)
     return t.requires_grad_() if requires_grad else t
+
+
+def space_of(device):
+    """The backend of a device; None means that of the context, or the CPU."""
+    return named((Device.default() if device is None else Device(device)).type)
+
+
+def sizes_of(name: str, sizes: tuple, size=None) -> tuple[int, ...]:
+    """The sizes of f(2, 3), f((2, 3)) and f(size=(2, 3)) alike; f() makes a tensor of no axes.
+
+    Raises: TypeError for what is no whole number, RuntimeError for negative sizes.
+    """
+    found = whole_sizes(name, varied(sizes) if size is None else size)
+    if any(s < 0 for s in found):
+        raise RuntimeError(f"{name}: sizes are not negative, got {found}")
+    return found
+
+
+def number_of(name: str, value):
+    """A number, also out of a Tensor or NumPy scalar, as Python's.
+
+    Raises: TypeError for anything else.
+    """
+    if isinstance(value, (Tensor, np.generic)):
+        value = value.item()
+    if not isinstance(value, (bool, int, float)):
+        raise TypeError(f"{name} takes real numbers, got {value!r}")
+    return value
+
+
+def settled(name: str, value, dtype):
+    """`dtype`, by default that of a Python number.
+
+    Raises: RuntimeError for infinities and nan among whole numbers.
+    """
+    if dtype is not None:
+        dtype = dtype_of(dtype)
+    elif isinstance(value, float):
+        dtype = kernels.DEFAULT
+    else:
+        dtype = np.dtype(bool) if isinstance(value, bool) else INT
+    if isinstance(value, float) and not (math.isfinite(value) or is_float(dtype)):
+        raise RuntimeError(f"{name}: {dtype} cannot hold {value}")
+    return dtype
+
+
+# --- data -----------------------------------------------------------------------------------------
 
 
 def tensor(data, *, dtype=None, device=None, requires_grad: bool = False) -> Tensor:
@@ -31,7 +82,10 @@ def tensor(data, *, dtype=None, device=None, requires_grad: bool = False) -> Ten
 
 def as_tensor(data, *, dtype=None, device=None) -> Tensor:
     """`data` as a Tensor; arrays and tensors are shared where dtype and device allow."""
-    t = data if isinstance(data, Tensor) else Tensor(stacked(data), dtype=dtype)
+    t = data
+    if not isinstance(data, Tensor):
+        t = Tensor(stacked(data), dtype=dtype)
+        device = device or Device.default()
     return to(t, device=device, dtype=dtype)
 
 
@@ -52,136 +106,183 @@ def from_numpy(array: np.ndarray) -> Tensor:
     return Tensor(array)
 
 
-def to(x: Tensor, *where, device=None, dtype=None) -> Tensor:
-    """x on another device, in another dtype, or both; x itself if nothing changes.
+def from_dlpack(ext_tensor) -> Tensor:
+    """A Tensor that shares memory with another library's array, by the DLPack protocol.
 
-    `where` names them by position in any order: x.to("cuda"), x.to(tg.float64), x.to(other).
+    Raises: TypeError for what does not speak it.
     """
-    for target in where:
-        if isinstance(target, Tensor):
-            device, dtype = target.device, target.dtype
-        elif isinstance(target, Device) or (isinstance(target, str) and is_device(target)):
-            device = target
-        else:
-            dtype = target
-    if dtype is not None and np.dtype(dtype) != x.dtype:
-        floats = np.dtype(dtype).kind == "f"
-        x = cast(x if floats else x.detach(), np.dtype(dtype))  # whole numbers have no gradient
-    if device is not None and str(device).partition(":")[0] != str(x.device):
-        x = move(x, device=str(device), home=str(x.device))
-    return x
+    if not hasattr(ext_tensor, "__dlpack__"):
+        raise TypeError(
+            f"from_dlpack takes an array with __dlpack__, got {type(ext_tensor).__name__}"
+        )
+    on_cpu = ext_tensor.__dlpack_device__()[0] == 1  # the protocol's number for the host
+    return Tensor(named("cpu" if on_cpu else "cuda").xp.from_dlpack(ext_tensor))
 
 
-def filled(shape: tuple, value, dtype, device, requires_grad: bool) -> Tensor:
-    """A Tensor of equal elements."""
-    space = named(str(device or "cpu"))
-    return made(space.xp.full(shape, value, dtype or DEFAULT), requires_grad)
+# --- constants ------------------------------------------------------------------------------------
 
 
-def zeros(*shape, dtype=None, device=None, requires_grad: bool = False) -> Tensor:
-    """A Tensor of zeros."""
-    return filled(varied(shape), 0, dtype, device, requires_grad)
-
-
-def ones(*shape, dtype=None, device=None, requires_grad: bool = False) -> Tensor:
-    """A Tensor of ones."""
-    return filled(varied(shape), 1, dtype, device, requires_grad)
-
-
-def full(shape, fill_value, *, dtype=None, device=None, requires_grad: bool = False) -> Tensor:
+def full(size, fill_value, *, dtype=None, device=None, requires_grad: bool = False) -> Tensor:
     """A Tensor of which every element is fill_value."""
-    kind = np.asarray(fill_value).dtype.kind
-    default = DEFAULT if kind == "f" else INT if kind == "i" else np.dtype(bool)
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    return filled(shape, fill_value, dtype or default, device, requires_grad)
+    value = number_of("full", fill_value)
+    dtype = settled("full", value, dtype)
+    shape = sizes_of("full", (), size)
+    with np.errstate(all="ignore"):
+        return made(space_of(device).xp.full(shape, value, dtype), requires_grad)
+
+
+def zeros(*sizes, size=None, dtype=None, device=None, requires_grad: bool = False) -> Tensor:
+    """A Tensor of zeros."""
+    shape = sizes_of("zeros", sizes, size)
+    return full(shape, 0.0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def ones(*sizes, size=None, dtype=None, device=None, requires_grad: bool = False) -> Tensor:
+    """A Tensor of ones."""
+    shape = sizes_of("ones", sizes, size)
+    return full(shape, 1.0, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def empty(*sizes, size=None, dtype=None, device=None, requires_grad: bool = False) -> Tensor:
+    """A Tensor of whatever lay in its memory before."""
+    shape = sizes_of("empty", sizes, size)
+    dtype = kernels.DEFAULT if dtype is None else dtype_of(dtype)
+    return made(space_of(device).xp.empty(shape, dtype), requires_grad)
+
+
+def eye(n: int, m: int | None = None, *, dtype=None, device=None, requires_grad=False) -> Tensor:
+    """A matrix with ones on its diagonal.
+
+    Shape: (n, m), by default (n, n).
+    """
+    n, m = sizes_of("eye", (n, n if m is None else m))
+    dtype = kernels.DEFAULT if dtype is None else dtype_of(dtype)
+    return made(space_of(device).xp.eye(n, m, dtype=dtype), requires_grad)
+
+
+# --- ranges ---------------------------------------------------------------------------------------
 
 
 def arange(
     start, end=None, step=1, *, dtype=None, device=None, requires_grad: bool = False
 ) -> Tensor:
-    """The numbers from start up to, but not including, end; int64 if all three are whole."""
+    """The numbers from start up to, but not including, end; int64 if all three are whole.
+
+    Raises: TypeError for what is no number, RuntimeError for a step of 0 or one that leads away
+    from end, and for bounds that are not finite.
+    """
     start, end = (0, start) if end is None else (start, end)
-    whole = all(isinstance(n, (int, np.integer)) for n in (start, end, step))
-    space = named(str(device or "cpu"))
-    dtype = dtype or (INT if whole else DEFAULT)
-    return made(space.xp.arange(start, end, step).astype(dtype), requires_grad)
+    start, end, step = (number_of("arange", n) for n in (start, end, step))
+    whole = not any(isinstance(n, float) for n in (start, end, step))
+    dtype = dtype_of(dtype) if dtype is not None else INT if whole else kernels.DEFAULT
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise RuntimeError(f"arange: start and end are finite, got {start} and {end}")
+    if step == 0 or (end - start) / step < 0:
+        raise RuntimeError(f"arange: no step of {step} leads from {start} to {end}")
+    return made(space_of(device).xp.arange(start, end, step).astype(dtype), requires_grad)
+
+
+def check_steps(name: str, steps) -> None:
+    """Raise TypeError or RuntimeError unless `steps` is a number of elements."""
+    if isinstance(steps, bool) or not hasattr(steps, "__index__"):
+        raise TypeError(f"{name}: steps is a whole number, got {steps!r}")
+    if steps < 0:
+        raise RuntimeError(f"{name}: steps is not negative, got {steps}")
 
 
 def linspace(
     start, end, steps: int, *, dtype=None, device=None, requires_grad: bool = False
 ) -> Tensor:
     """`steps` numbers in equal distances from start to end, both included."""
-    space = named(str(device or "cpu"))
-    return made(space.xp.linspace(start, end, steps).astype(dtype or DEFAULT), requires_grad)
+    check_steps("linspace", steps)
+    start, end = number_of("linspace", start), number_of("linspace", end)
+    dtype = kernels.DEFAULT if dtype is None else dtype_of(dtype)
+    return made(space_of(device).xp.linspace(start, end, steps).astype(dtype), requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, dtype=None, device=None) -> Tensor:
-    """A matrix with ones on its diagonal.
+def logspace(
+    start, end, steps: int, base=10.0, *, dtype=None, device=None, requires_grad: bool = False
+) -> Tensor:
+    """`steps` powers of `base`, their exponents in equal distances from start to end."""
+    check_steps("logspace", steps)
+    start, end = number_of("logspace", start), number_of("logspace", end)
+    dtype = kernels.DEFAULT if dtype is None else dtype_of(dtype)
+    xp = space_of(device).xp
+    powers = xp.power(float(number_of("logspace", base)), xp.linspace(start, end, steps))
+    return made(powers.astype(dtype), requires_grad)
 
-    Shape: (n, m), by default (n, n).
+
+# --- like another tensor --------------------------------------------------------------------------
+
+
+def like(name: str, input, dtype, device, requires_grad: bool) -> dict:
+    """The settings of a tensor that is to be like `input`, but for what is given, and its size.
+
+    Raises: TypeError if input is no Tensor.
     """
-    return made(named(str(device or "cpu")).xp.eye(n, m, dtype=dtype or DEFAULT), False)
+    if not isinstance(input, Tensor):
+        raise TypeError(f"{name} takes a Tensor, got {type(input).__name__}")
+    return {
+        "size": input.shape,
+        "dtype": input.dtype if dtype is None else dtype,
+        "device": input.device if device is None else device,
+        "requires_grad": requires_grad,
+    }
 
 
-def drawn(draw, dtype, device, requires_grad: bool, generator: Generator | None) -> Tensor:
-    """A Tensor of random numbers: draw(numpy generator), made on the host, moved to the device.
-
-    A backend without numbers has a generator of its own, `draws`, which draws none.
-    """
-    space = named(str(device or "cpu"))
-    raw = draw(getattr(space, "draws", None) or (generator or default_generator).numpy())
-    raw = raw.astype(dtype or (DEFAULT if raw.dtype.kind == "f" else INT), copy=False)
-    return made(space.asarray(raw), requires_grad)
+def zeros_like(input, *, dtype=None, device=None, requires_grad: bool = False) -> Tensor:
+    """Zeros in the shape of `input`, by default in its dtype and on its device."""
+    return full(fill_value=0, **like("zeros_like", input, dtype, device, requires_grad))
 
 
-def rand(*shape, dtype=None, device=None, requires_grad=False, generator=None) -> Tensor:
-    """Uniform random numbers in [0, 1)."""
-    shape = varied(shape)
-    return drawn(lambda r: r.random(shape, np.float32), dtype, device, requires_grad, generator)
+def ones_like(input, *, dtype=None, device=None, requires_grad: bool = False) -> Tensor:
+    """Ones in the shape of `input`, by default in its dtype and on its device."""
+    return full(fill_value=1, **like("ones_like", input, dtype, device, requires_grad))
 
 
-def randn(*shape, dtype=None, device=None, requires_grad=False, generator=None) -> Tensor:
-    """Normal random numbers of mean 0 and standard deviation 1."""
-    shape = varied(shape)
-    return drawn(lambda r: r.standard_normal(shape), dtype, device, requires_grad, generator)
+def full_like(input, fill_value, *, dtype=None, device=None, requires_grad: bool = False) -> Tensor:
+    """fill_value in the shape of `input`, by default in its dtype and on its device."""
+    settings = like("full_like", input, dtype, device, requires_grad)
+    return full(fill_value=fill_value, **settings)
 
 
-def randint(low, high=None, size=(), *, dtype=None, device=None, generator=None) -> Tensor:
-    """Random whole numbers from low (0 if only one bound is given) up to, not including, high."""
-    if not isinstance(high, (int, np.integer)):
-        low, high, size = 0, low, high if high is not None else size
-    return drawn(lambda r: r.integers(low, high, size), dtype, device, False, generator)
+def empty_like(input, *, dtype=None, device=None, requires_grad: bool = False) -> Tensor:
+    """Whatever lay in memory, in the shape of `input`, by default in its dtype, on its device."""
+    return empty(**like("empty_like", input, dtype, device, requires_grad))
 
 
-def randperm(n: int, *, dtype=None, device=None, generator=None) -> Tensor:
-    """The numbers 0 .. n-1 in random order."""
-    return drawn(lambda r: r.permutation(n), dtype, device, False, generator)
+def new_zeros(x, *sizes, size=None, dtype=None, device=None, requires_grad: bool = False):
+    """Zeros of another shape, by default in x's dtype and on its device."""
+    settings = like("new_zeros", x, dtype, device, requires_grad)
+    return full(**settings | {"size": sizes_of("new_zeros", sizes, size), "fill_value": 0})
 
 
-@gate(floats=True, x=lambda g, p, seed, counter: dropped(g, p=p, seed=seed, counter=counter))
-def dropped(x, *, p, seed, counter):
-    """x with each element zeroed with probability p and the others divided by 1 - p.
-
-    The draw is named by (seed, counter) and made again for the gradient: no mask is kept.
-
-    Rule: the same elements of the gradient are zeroed and scaled.
-    """
-    keep = backend(type(x)).uniform(x.shape, seed, counter) >= p
-    return x * keep.astype(x.dtype) * (1.0 / (1.0 - p) if p < 1 else 0.0)
+def new_ones(x, *sizes, size=None, dtype=None, device=None, requires_grad: bool = False):
+    """Ones of another shape, by default in x's dtype and on its device."""
+    settings = like("new_ones", x, dtype, device, requires_grad)
+    return full(**settings | {"size": sizes_of("new_ones", sizes, size), "fill_value": 1})
 
 
-def dropout(x, p: float = 0.5, training: bool = True, generator: Generator | None = None):
-    """x with each element zeroed with probability p and the rest scaled by 1 / (1 - p).
+def new_full(x, size, fill_value, *, dtype=None, device=None, requires_grad: bool = False):
+    """fill_value in another shape, by default in x's dtype and on its device."""
+    settings = like("new_full", x, dtype, device, requires_grad)
+    return full(**settings | {"size": size, "fill_value": fill_value})
 
-    Outside training x itself.
 
-    Raises: ValueError for a p outside [0, 1].
+def new_empty(x, *sizes, size=None, dtype=None, device=None, requires_grad: bool = False):
+    """Whatever lay in memory in another shape, by default in x's dtype and on its device."""
+    settings = like("new_empty", x, dtype, device, requires_grad)
+    return empty(**settings | {"size": sizes_of("new_empty", sizes, size)})
 
-    Source: Srivastava et al. 2014, section 10 ("inverted" dropout).
-    """
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: a probability lies within [0, 1], got {p}")
-    if not training or p == 0:
-        return x
-    seed, counter = (generator or default_generator).take()
-    return dropped(x, p=p, seed=seed, counter=counter)
+
+def new_tensor(x, data, *, dtype=None, device=None, requires_grad: bool = False):
+    """A Tensor with a copy of `data`, by default in x's dtype and on its device."""
+    settings = like("new_tensor", x, dtype, device, requires_grad)
+    del settings["size"]
+    return tensor(data, **settings)
+
+
+def attach(cls: type) -> None:
+    """Give Tensor the functions that make tensors like it."""
+    for method in (new_zeros, new_ones, new_full, new_empty, new_tensor):
+        setattr(cls, method.__name__, method)

@@ -1,12 +1,15 @@
-"""Elementwise gates: arithmetic, powers, exponentials, trigonometry, choices.
+"""Elementwise gates: arithmetic, powers, exponentials, logarithms, choices.
 
+PyTorch's functions of the same names may have options (alpha, rounding_mode): see `elementwise`.
 All of them work in both modes. Broadcasting is NumPy's; the walk undoes it, so no rule does.
 """
 
 import math
 
-from ..gate import composite, flat, gate, same
+from ..gate import composite, gate, same
 from ..kernels import xp
+from ..kernels.dtypes import check_numbers
+from .comparison import eq, floor_divide, isfinite, logical_and, sign, trunc
 
 # --- arithmetic -----------------------------------------------------------------------------------
 
@@ -25,7 +28,10 @@ def sub(x, y):
     """x - y.
 
     Rule: dz/dx = 1, dz/dy = -1.
+
+    Raises: RuntimeError if both are truth values.
     """
+    check_numbers("sub", x, y, error=RuntimeError)
     return x - y
 
 
@@ -52,14 +58,11 @@ def neg(x):
     """-x.
 
     Rule: dz/dx = -1.
+
+    Raises: RuntimeError for truth values.
     """
+    check_numbers("neg", x, error=RuntimeError)
     return -x
-
-
-@flat
-def floor_divide(x, y):
-    """The largest whole number not above x / y."""
-    return x // y
 
 
 @gate(x=same, y=lambda g, x, y: -g * floor_divide(x, y))
@@ -67,19 +70,39 @@ def remainder(x, y):
     """x - y * floor(x / y): the remainder that has y's sign.
 
     Rule: dz/dx = 1, dz/dy = -floor(x/y), where x/y is not whole.
+
+    Raises: RuntimeError for integers divided by 0 (on the CPU: a GPU is not waited for).
     """
+    check_numbers("remainder", x, y)
     return x % y
 
 
+@gate(x=same, y=lambda g, x, y: -g * trunc(div(x, y)))
+def fmod(x, y):
+    """x - y * trunc(x / y): the remainder that has x's sign.
+
+    Rule: dz/dx = 1, dz/dy = -trunc(x/y), where x/y is not whole.
+
+    Raises: RuntimeError for integers divided by 0 (on the CPU: a GPU is not waited for).
+    """
+    check_numbers("fmod", x, y)
+    return xp(x, y).fmod(x, y)
+
+
 @gate(
-    x=lambda g, x, y: where(equal(y, 0.0), 0.0, g * (y * pow(x, y - 1.0))),
-    y=lambda g, z, x, y: where(logical_and(equal(x, 0.0), y >= 0), 0.0, g * (z * log(x))),
+    x=lambda g, x, y: where(eq(y, 0.0), 0.0, g * (y * pow(x, y - 1.0))),
+    y=lambda g, z, x, y: where(logical_and(eq(x, 0.0), y >= 0), 0.0, g * (z * log(x))),
 )
 def pow(x, y):
     """x ** y.
 
     Rule: dz/dx = y x^(y-1) (0 for y = 0), dz/dy = z log x (0 for x = 0 and y >= 0).
+
+    Raises: RuntimeError for integers to negative integer powers.
+
+    Differs: PyTorch raises only if the power is a number; tensors of powers give it 0.
     """
+    check_numbers("pow", x, y)
     return xp(x, y).power(x, y)
 
 
@@ -102,111 +125,6 @@ def abs(x):
     Rule: dz/dx = sign x, which is 0 at 0.
     """
     return xp(x).absolute(x)
-
-
-# --- locally constant -----------------------------------------------------------------------------
-
-
-@flat
-def sign(x):
-    """-1, 0 or 1; nan stays."""
-    return xp(x).sign(x)
-
-
-@flat
-def floor(x):
-    """The largest whole number not above x."""
-    return xp(x).floor(x)
-
-
-@flat
-def ceil(x):
-    """The smallest whole number not below x."""
-    return xp(x).ceil(x)
-
-
-@flat
-def trunc(x):
-    """x without its fraction."""
-    return xp(x).trunc(x)
-
-
-@flat
-def round(x):
-    """The nearest whole number; halves go to the even one."""
-    return xp(x).rint(x)
-
-
-@flat
-def equal(x, y):
-    """x == y, elementwise."""
-    return x == y
-
-
-@flat
-def not_equal(x, y):
-    """x != y, elementwise."""
-    return x != y
-
-
-@flat
-def greater(x, y):
-    """x > y, elementwise."""
-    return x > y
-
-
-@flat
-def greater_equal(x, y):
-    """x >= y, elementwise."""
-    return x >= y
-
-
-@flat
-def less(x, y):
-    """x < y, elementwise."""
-    return x < y
-
-
-@flat
-def less_equal(x, y):
-    """x <= y, elementwise."""
-    return x <= y
-
-
-@flat
-def isnan(x):
-    """Where x is not a number."""
-    return xp(x).isnan(x)
-
-
-@flat
-def isinf(x):
-    """Where x is infinite."""
-    return xp(x).isinf(x)
-
-
-@flat
-def isfinite(x):
-    """Where x is neither infinite nor nan."""
-    return xp(x).isfinite(x)
-
-
-@flat
-def logical_not(x):
-    """Where x is zero or False."""
-    return xp(x).logical_not(x)
-
-
-@flat
-def logical_and(x, y):
-    """Where both are true."""
-    return xp(x, y).logical_and(x, y)
-
-
-@flat
-def logical_or(x, y):
-    """Where one of them is true."""
-    return xp(x, y).logical_or(x, y)
 
 
 # --- powers of e and their inverses ---------------------------------------------------------------
@@ -272,104 +190,75 @@ def rsqrt(x):
     return pow(x, -0.5)
 
 
-# --- trigonometry ---------------------------------------------------------------------------------
+@gate(floats=True, x=lambda g, z: g * (z * math.log(2.0)))
+def exp2(x):
+    """2^x.
 
-
-@gate(floats=True, x=lambda g, x: g * cos(x))
-def sin(x):
-    """The sine of x in radians.
-
-    Rule: dz/dx = cos x.
+    Rule: dz/dx = z log 2.
     """
-    return xp(x).sin(x)
+    return xp(x).exp2(x)
 
 
-@gate(floats=True, x=lambda g, x: -g * sin(x))
-def cos(x):
-    """The cosine of x in radians.
+@gate(floats=True, x=lambda g, x: div(g, x * math.log(10.0)))
+def log10(x):
+    """The logarithm to base 10.
 
-    Rule: dz/dx = -sin x.
+    Rule: dz/dx = 1 / (x log 10).
     """
-    return xp(x).cos(x)
+    return xp(x).log10(x)
 
 
-@gate(floats=True, x=lambda g, z: g * (z * z + 1.0))
-def tan(x):
-    """The tangent of x in radians.
+@gate(
+    floats=True,
+    x=lambda g, x, y: div(g, exp(y - x) + 1.0),
+    y=lambda g, x, y: div(g, exp(x - y) + 1.0),
+)
+def logaddexp(x, y):
+    """log(e^x + e^y), without overflow.
 
-    Rule: dz/dx = 1 + z².
+    Rule: dz/dx = 1 / (1 + e^(y-x)), dz/dy = 1 / (1 + e^(x-y)).
     """
-    return xp(x).tan(x)
+    return xp(x, y).logaddexp(x, y)
 
 
-@gate(floats=True, x=lambda g, x: div(g, sqrt(1.0 - x * x)))
-def asin(x):
-    """The angle in [-π/2, π/2] whose sine is x.
+@gate(floats=True, x=lambda g, z, x: div(g * x, z), y=lambda g, z, y: div(g * y, z))
+def hypot(x, y):
+    """√(x² + y²), without overflow.
 
-    Rule: dz/dx = 1 / √(1 - x²).
+    Rule: dz/dx = x/z, dz/dy = y/z.
     """
-    return xp(x).arcsin(x)
+    return xp(x, y).hypot(x, y)
 
 
-@gate(floats=True, x=lambda g, x: -div(g, sqrt(1.0 - x * x)))
-def acos(x):
-    """The angle in [0, π] whose cosine is x.
-
-    Rule: dz/dx = -1 / √(1 - x²).
-    """
-    return xp(x).arccos(x)
-
-
-@gate(floats=True, x=lambda g, x: div(g, x * x + 1.0))
-def atan(x):
-    """The angle in (-π/2, π/2) whose tangent is x.
-
-    Rule: dz/dx = 1 / (1 + x²).
-    """
-    return xp(x).arctan(x)
-
-
-@gate(floats=True, x=lambda g, x: g * cosh(x))
-def sinh(x):
-    """The hyperbolic sine.
-
-    Rule: dz/dx = cosh x.
-    """
-    return xp(x).sinh(x)
-
-
-@gate(floats=True, x=lambda g, x: g * sinh(x))
-def cosh(x):
-    """The hyperbolic cosine.
-
-    Rule: dz/dx = sinh x.
-    """
-    return xp(x).cosh(x)
+@composite
+def frac(x):
+    """x - trunc(x): what follows the point, with x's sign."""
+    return x - trunc(x)
 
 
 # --- choices --------------------------------------------------------------------------------------
 
 
 @gate(
-    x=lambda g, x, y: where(x > y, g, where(equal(x, y), g * 0.5, 0.0)),
-    y=lambda g, x, y: where(y > x, g, where(equal(x, y), g * 0.5, 0.0)),
+    x=lambda g, x, y: where(x < y, 0.0, where(eq(x, y), g * 0.5, g)),
+    y=lambda g, x, y: where(y < x, 0.0, where(eq(x, y), g * 0.5, g)),
 )
 def maximum(x, y):
     """The larger of x and y; nan wins.
 
-    Rule: the larger one gets the gradient; at a tie each gets half.
+    Rule: the larger one gets the gradient; at a tie each gets half, beside nan each gets all.
     """
     return xp(x, y).maximum(x, y)
 
 
 @gate(
-    x=lambda g, x, y: where(x < y, g, where(equal(x, y), g * 0.5, 0.0)),
-    y=lambda g, x, y: where(y < x, g, where(equal(x, y), g * 0.5, 0.0)),
+    x=lambda g, x, y: where(x > y, 0.0, where(eq(x, y), g * 0.5, g)),
+    y=lambda g, x, y: where(y > x, 0.0, where(eq(x, y), g * 0.5, g)),
 )
 def minimum(x, y):
     """The smaller of x and y; nan wins.
 
-    Rule: the smaller one gets the gradient; at a tie each gets half.
+    Rule: the smaller one gets the gradient; at a tie each gets half, beside nan each gets all.
     """
     return xp(x, y).minimum(x, y)
 
@@ -386,17 +275,85 @@ def where(condition, x, y):
     return xp(condition, x, y).where(condition, x, y)
 
 
-@gate(x=lambda g, x, min, max: where(within(x, min=min, max=max), g, 0.0))
-def clamp(x, *, min=None, max=None):
-    """x, but not below min and not above max; a bound of None is open.
+@gate(x=lambda g, x, min: where(x >= min, g, 0.0), min=lambda g, x, min: where(x < min, g, 0.0))
+def clamp_min(x, min):
+    """x, but not below min; nan wins.
 
-    Rule: dz/dx = 1 for min <= x <= max, else 0.
+    Rule: dz/dx = 1 for x >= min, dz/dmin = 1 for x < min, else 0.
     """
-    return xp(x).clip(x, min, max)
+    return xp(x, min).maximum(x, min)
 
 
-@flat
-def within(x, *, min, max):
-    """Where min <= x <= max."""
-    above = True if min is None else x >= min
-    return above & (True if max is None else x <= max)
+@gate(x=lambda g, x, max: where(x <= max, g, 0.0), max=lambda g, x, max: where(x > max, g, 0.0))
+def clamp_max(x, max):
+    """x, but not above max; nan wins.
+
+    Rule: dz/dx = 1 for x <= max, dz/dmax = 1 for x > max, else 0.
+    """
+    return xp(x, max).minimum(x, max)
+
+
+def clamp(x, min=None, max=None):
+    """x, but not below min and not above max; a bound of None is open, a Tensor broadcasts.
+
+    Rule: that of `clamp_min`, then that of `clamp_max`: x gets the gradient where it lies within
+    the bounds, a bound where it is active.
+
+    Raises: RuntimeError if both bounds are open.
+    """
+    if min is None and max is None:
+        raise RuntimeError("clamp: at least one of min and max must be given")
+    above = x if min is None else clamp_min(x, min)
+    return above if max is None else clamp_max(above, max)
+
+
+@gate(x=lambda g, x: where(isfinite(x), g, 0.0))
+def nan_to_num(x, *, nan=0.0, posinf=None, neginf=None):
+    """x with numbers in the place of nan and the infinities.
+
+    posinf, neginf: None for the largest and the smallest number of x's dtype.
+
+    Rule: dz/dx = 1 where x is finite, else 0.
+    """
+    if x.dtype.kind != "f":
+        return x.copy()
+    limits = xp(x).finfo(x.dtype)
+    largest = float(limits.max) if posinf is None else posinf
+    smallest = float(limits.min) if neginf is None else neginf
+    z = where(eq(x, math.inf), largest, where(eq(x, -math.inf), smallest, x))
+    return where(eq(x, x), z, nan)
+
+
+@gate(
+    floats=True,
+    x=lambda g, weight: g * (1.0 - weight),
+    end=lambda g, weight: g * weight,
+    weight=lambda g, x, end: g * (end - x),
+)
+def lerp(x, end, weight):
+    """x + weight (end - x): x for a weight of 0, end for a weight of 1, both exactly.
+
+    Rule: dz/dx = 1 - weight, dz/dend = weight, dz/dweight = end - x.
+    """
+    way = end - x
+    return where(abs(weight) < 0.5, x + weight * way, end - way * (1.0 - weight))
+
+
+@composite
+def addcmul(x, tensor1, tensor2, *, value=1):
+    """x + value * tensor1 * tensor2."""
+    return x + tensor1 * tensor2 * value
+
+
+@composite
+def addcdiv(x, tensor1, tensor2, *, value=1):
+    """x + value * tensor1 / tensor2."""
+    return x + div(tensor1, tensor2) * value
+
+
+# --- other names ----------------------------------------------------------------------------------
+
+absolute = abs
+negative = neg
+multiply = mul
+clip = clamp

@@ -1,4 +1,5 @@
-"""Pooling over windows: the largest element, or the sum, of which an average is a multiple.
+"""Pooling over windows: the largest element, a drawn one, or the sum, of which an average is a
+multiple.
 
 Shapes: x (N, C, *space) -> (N, C, *out). The settings window, stride, padding and dilation hold one
 whole number per axis of space; `out` is the output's size, which the caller computes (its rounding
@@ -8,9 +9,9 @@ up is ceil mode).
 import itertools
 import math
 
-from ..gate import gate
-from ..kernels import xp
-from .conv import inner, steps
+from ..gate import flat, gate
+from ..kernels import backend, xp
+from .conv import inner, steps, windows
 
 
 def framed(x, out: tuple, window: tuple, stride: tuple, padding: tuple, dilation: tuple, value):
@@ -53,19 +54,19 @@ def max_pool(x, *, window, stride, padding, dilation, out):
     return best, where_best
 
 
-def position(x, place: tuple, out: tuple, stride: tuple, padding: tuple, dilation: tuple):
+def position(x, place, out: tuple, stride: tuple, padding: tuple, dilation: tuple):
     """For every window, the index in x's flattened space of its element `place`; in range even
     where that element lies in the border, which never wins.
 
-    Shape: (*out).
+    Shape: place holds one whole number per axis for all windows, or one array (N, C, *out) per
+    axis -> (*out) or (N, C, *out).
     """
-    flat = 0
+    index = 0
     for axis, size in enumerate(x.shape[2:]):
-        start = place[axis] * dilation[axis] - padding[axis]
-        along = xp(x).arange(out[axis]) * stride[axis] + start
-        along = along.clip(0, size - 1)
-        flat = flat * size + along.reshape(-1, *[1] * (len(out) - axis - 1))
-    return flat
+        start = xp(x).arange(out[axis]) * stride[axis] - padding[axis]
+        along = start.reshape(-1, *[1] * (len(out) - axis - 1)) + place[axis] * dilation[axis]
+        index = index * size + along.clip(0, size - 1)
+    return index
 
 
 @gate(u=lambda g, indices: pick(g, indices))
@@ -138,3 +139,25 @@ def window_sum_dx(u, *, space, window, stride, padding, dilation):
     for place in itertools.product(*map(range, window)):
         z[(slice(None), slice(None), *steps(place, out, stride, dilation))] += u
     return z[(slice(None), slice(None), *inner(space, padding))]
+
+
+@flat
+def drawn_places(x, *, window, stride, padding, out, seed, counter):
+    """For each window the index of one of its elements, drawn with a probability proportional to
+    it; none of x is negative, and where all are 0 it is the first.
+
+    The draw is named by (seed, counter). It is a race: of elements that wait for an exponential
+    time, divided by themselves, each is the first with just this probability.
+
+    Shape: x (N, C, *space) -> (N, C, *out), counting through *space.
+    """
+    dilation = (1,) * len(window)
+    cells = windows(framed(x, out, window, stride, padding, dilation, 0), window, stride, dilation)
+    waits = -xp(x).log(1 - backend(type(x)).uniform(cells.shape, seed, counter))
+    speeds = cells / xp(x).maximum(waits, 1e-8)  # a draw of 0 would wait for no time at all
+    winner = speeds.reshape(*cells.shape[: x.ndim], math.prod(window)).argmax(-1)
+    place = []
+    for size in window[::-1]:
+        place.insert(0, winner % size)
+        winner = winner // size
+    return position(x, place, out, stride, padding, dilation)

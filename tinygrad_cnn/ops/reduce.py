@@ -1,29 +1,46 @@
-"""Reductions, and contractions, which are reductions of products.
+"""Reductions: sums, means, products, extremes, norms, and running sums and products.
 
-`dim` is an axis, a tuple of axes, or None for all; negative axes count from the end.
+`dim` is an axis, a tuple of axes, or None for all, and an empty tuple means all too; negative axes
+count from the end. Functions that look for a place (argmax, median) take one axis. Whole numbers
+and truth values are added and multiplied as int64.
 """
 
 import math
-import string
+from typing import NamedTuple
 
 from ..gate import composite, flat, gate
 from ..kernels import xp
-from ..kernels.shapes import axes_of, counted, kept_shape
-from .pointwise import abs, div, equal, exp, log, pow, sqrt, where
+from ..kernels.shapes import averaged, axes_of, axis_of, counted, kept_shape, reduced_axes
+from ..tensor import Tensor
+from .comparison import eq, isnan, ne
+from .indexing import getitem, take_along
+from .joining import join
+from .pointwise import abs, div, exp, log, maximum, minimum, pow, where
 from .shape import (
-    cat,
+    cast,
+    clone,
     expand,
     flip,
-    getitem,
-    movedim,
     ones_like,
     permute,
     reshape,
     squeeze,
-    take_along,
-    transpose,
-    unsqueeze,
+    zeros_like,
 )
+
+
+class Selected(NamedTuple):
+    """What was chosen along an axis, and where it stood."""
+
+    values: Tensor
+    indices: Tensor
+
+
+class MinMax(NamedTuple):
+    """The smallest and the largest."""
+
+    min: Tensor
+    max: Tensor
 
 
 def spread(g, shape: tuple, dim):
@@ -31,59 +48,141 @@ def spread(g, shape: tuple, dim):
     return expand(reshape(g, kept_shape(shape, dim)), shape)
 
 
+def count(shape: tuple, dim) -> int:
+    """How many elements are reduced to one."""
+    return math.prod(shape[i] for i in reduced_axes(len(shape), dim))
+
+
+def filled_axes(name: str, shape: tuple, dim) -> tuple[int, ...]:
+    """The axes to look for an extreme over.
+
+    Raises: IndexError for an axis of no elements, RuntimeError if all of none are to be compared.
+    """
+    axes = reduced_axes(len(shape), dim)
+    if 0 in [shape[i] for i in axes]:
+        error = RuntimeError if dim is None or dim in ((), []) else IndexError
+        raise error(
+            f"{name}: nothing to choose from in shape {tuple(shape)} over dim {dim}; give a dim "
+            "of non-zero size"
+        )
+    return axes
+
+
 # --- sums -----------------------------------------------------------------------------------------
 
 
 @gate(x=lambda g, x_shape, dim: spread(g, x_shape, dim))
-def sum(x, *, dim=None, keepdim=False):
+def sum(x, *, dim=None, keepdim=False, dtype=None):
     """The sum over `dim`; whole numbers and truth values are counted as int64.
 
     Rule: every summand gets the gradient.
     """
-    return x.sum(axes_of(x.ndim, dim), dtype=counted(x.dtype), keepdims=keepdim)
+    axes = reduced_axes(x.ndim, dim)
+    return x.sum(axes, dtype=dtype or counted(x.dtype), keepdims=keepdim)
 
 
 @composite
-def mean(x, *, dim=None, keepdim=False):
-    """The mean over `dim`; nan where there is nothing."""
-    count = math.prod(x.shape[i] for i in axes_of(x.ndim, dim))
-    return sum(x, dim, keepdim) * (1.0 / count if count else math.nan)
+def nansum(x, *, dim=None, keepdim=False, dtype=None):
+    """The sum over `dim` of all elements that are numbers; nan counts as 0."""
+    return sum(where(isnan(x), zeros_like(x), x), dim, keepdim, dtype)
 
 
-@composite
-def var(x, *, dim=None, correction=1, keepdim=False):
-    """The variance over `dim`: squared deviations over (count - correction)."""
-    count = math.prod(x.shape[i] for i in axes_of(x.ndim, dim))
-    centred = x - mean(x, dim, True)
-    free = count - correction
-    return sum(centred * centred, dim, keepdim) * (1.0 / free if free > 0 else math.nan)
+def count_nonzero(x, dim=None):
+    """How many elements are not zero over `dim`, as int64."""
+    return sum(ne(x, 0), dim)
 
 
-@composite
-def std(x, *, dim=None, correction=1, keepdim=False):
-    """The standard deviation over `dim`."""
-    return sqrt(var(x, dim, correction, keepdim))
+@gate(x=lambda g, x_shape, dim: spread(div(g, float(count(x_shape, dim))), x_shape, dim))
+def mean(x, *, dim=None, keepdim=False, dtype=None):
+    """The mean over `dim`; nan where there is nothing.
 
+    Rule: every element gets its share of the gradient, one over their number.
 
-def norm(x, p=2, dim=None, keepdim: bool = False):
-    """(Σ |x|^p)^(1/p) over `dim`; p = ±inf for the largest or smallest |x|, "fro" for p = 2.
-
-    Rule: 0 where all elements are 0.
-
-    Raises: ValueError for a p that is neither positive nor -inf.
+    Raises: RuntimeError for whole numbers, unless `dtype` makes them floats.
     """
-    if p in (2, "fro"):
+    kind = averaged(x.dtype, dtype)
+    total = x.sum(reduced_axes(x.ndim, dim), dtype=kind, keepdims=keepdim)
+    n = count(x.shape, dim)
+    return total * (1.0 / n if n else math.nan)
+
+
+@composite
+def var(x, *, dim=None, correction=None, keepdim=False, unbiased=None):
+    """The variance over `dim`: squared deviations over max(0, count - correction).
+
+    correction is 1 by default; unbiased=False stands for correction=0, also in its place or, as
+    in var(x, False), alone.
+
+    Raises: RuntimeError for whole numbers, TypeError if both unbiased and correction are given.
+    """
+    centred, axes, free = deviations(x, dim, correction, unbiased)
+    return div(sum(centred * centred, axes, keepdim), free)
+
+
+@composite
+def std(x, *, dim=None, correction=None, keepdim=False, unbiased=None):
+    """The standard deviation over `dim`, the root of `var` with the same settings.
+
+    Rule: 0 where all elements are equal.
+    """
+    centred, axes, free = deviations(x, dim, correction, unbiased)
+    return div(euclidean_norm(centred, axes, keepdim), free**0.5)
+
+
+def deviations(x, dim, correction, unbiased) -> tuple:
+    """How far each element lies from the mean, over which axes, and what to divide squares by."""
+    if isinstance(dim, bool):
+        dim, correction = None, dim
+    if unbiased is not None and correction is not None:
+        raise TypeError("var and std take unbiased or correction, not both")
+    wanted = correction if unbiased is None else unbiased
+    centred = x - mean(x, dim, True)
+    free = count(x.shape, dim) - (1 if wanted is None else wanted)
+    return centred, dim, float(free if free > 0 else 0)
+
+
+def var_mean(x, dim=None, correction=None, keepdim=False, unbiased=None) -> tuple:
+    """The variance and the mean over `dim`."""
+    axes = None if isinstance(dim, bool) else dim
+    return var(x, dim, correction, keepdim, unbiased), mean(x, axes, keepdim)
+
+
+def std_mean(x, dim=None, correction=None, keepdim=False, unbiased=None) -> tuple:
+    """The standard deviation and the mean over `dim`."""
+    axes = None if isinstance(dim, bool) else dim
+    return std(x, dim, correction, keepdim, unbiased), mean(x, axes, keepdim)
+
+
+def norm(x, p="fro", dim=None, keepdim: bool = False, dtype=None):
+    """(Σ |x|^p)^(1/p) over `dim`; p = ±inf for the largest or smallest |x|, 0 for how many are not
+    zero, "fro" or None for p = 2.
+
+    Rule: 0 where the norm is 0; for p = 0 there is none.
+
+    Raises: RuntimeError for whole numbers, or for a p that is neither a number nor "fro".
+    """
+    averaged(x.dtype)  # raises
+    if dtype is not None:
+        x = cast(x, dtype=averaged(x.dtype, dtype))
+    if p in (2, None, "fro"):
         return euclidean_norm(x, dim, keepdim)
+    if isinstance(p, str):
+        raise RuntimeError(f"norm: p is a number, ±inf or 'fro', got {p!r}")
+    size = abs(x)
     if p == math.inf:
-        return amax(abs(x), dim, keepdim)
+        return amax(size, dim, keepdim)
     if p == -math.inf:
-        return amin(abs(x), dim, keepdim)
-    if isinstance(p, str) or not p > 0:
-        raise ValueError(f"norm: p is a positive number, ±inf or 'fro', got {p!r}")
+        return amin(size, dim, keepdim)
+    if p == 0:
+        return sum(ne(x, 0.0), dim, keepdim, x.dtype)
     if p == 1:
-        return sum(abs(x), dim, keepdim)
-    total = sum(pow(abs(x), p), dim, keepdim)
-    nothing = equal(total, 0.0)
+        return sum(size, dim, keepdim)
+    if p < 0:
+        filled_axes("norm", x.shape, dim)
+    nothing = eq(size, 0.0)  # its power has no slope, though that of |x|^p is infinite for p < 1
+    powers = where(nothing, 0.0 if p > 0 else math.inf, pow(where(nothing, 1.0, size), p))
+    total = sum(powers, dim, keepdim)
+    nothing = eq(total, 0.0)
     return where(nothing, 0.0, pow(where(nothing, 1.0, total), 1.0 / p))
 
 
@@ -93,7 +192,7 @@ def euclidean_norm(x, *, dim=None, keepdim=False):
 
     Rule: dz/dx = x / z, and 0 where z is 0.
     """
-    return xp(x).sqrt((x * x).sum(axes_of(x.ndim, dim), keepdims=keepdim))
+    return xp(x).sqrt((x * x).sum(reduced_axes(x.ndim, dim), keepdims=keepdim))
 
 
 @composite
@@ -101,42 +200,67 @@ def euclidean_norm_dx(g, z, x, *, dim):
     """The gradient of euclidean_norm for its input."""
     shape = kept_shape(x.shape, dim)
     z = reshape(z, shape)
-    return where(equal(z, 0.0), 0.0, x * div(reshape(g, shape), z))
+    return where(eq(z, 0.0), 0.0, x * div(reshape(g, shape), z))
 
 
 @gate(x=lambda g, dim: flip(cumsum(flip(g, dim), dim=dim), dim))
-def cumsum(x, *, dim):
+def cumsum(x, *, dim, dtype=None):
     """The sums of all elements up to each one along `dim`.
 
     Rule: every element gets the gradients of all sums it is part of.
     """
-    axis = axes_of(x.ndim, dim)[0] if x.ndim else None
-    return x.cumsum(axis, dtype=counted(x.dtype)).reshape(x.shape)
+    axis = axis_of(x.ndim, dim) if x.ndim else None
+    return x.cumsum(axis, dtype=dtype or counted(x.dtype)).reshape(x.shape)
 
 
-# --- products and extremes ------------------------------------------------------------------------
+# --- products -------------------------------------------------------------------------------------
 
 
 @composite
-def prod(x, *, dim=None, keepdim=False):
+def prod(x, *, dim=None, keepdim=False, dtype=None):
     """The product over `dim`: halves multiplied until one number is left.
 
     Unlike the formula z / x this has right gradients of any order where elements are zero.
+
+    Differs: from PyTorch, which takes one axis; here several may be named.
     """
-    axes = axes_of(x.ndim, dim)
+    axes = reduced_axes(x.ndim, dim)
     rest = [i for i in range(x.ndim) if i not in axes]
-    count = math.prod(x.shape[i] for i in axes)
+    n = count(x.shape, dim)
     shape = kept_shape(x.shape, dim) if keepdim else tuple(x.shape[i] for i in rest)
-    last = reshape(permute(x, (*rest, *axes)), (*(x.shape[i] for i in rest), count))
-    if count < 2:
-        return reshape(sum(last, -1) + (1 - count), shape)  # a copy where there is one element
-    while count > 1:
-        half = count // 2
+    last = reshape(permute(x, (*rest, *axes)), (*(x.shape[i] for i in rest), n))
+    last = cast(last, dtype=dtype or counted(x.dtype))
+    if n < 2:
+        return reshape(sum(last, -1) + (1 - n), shape)
+    while n > 1:
+        half = n // 2
         product = getitem(last, (..., slice(half))) * getitem(last, (..., slice(half, 2 * half)))
-        odd = getitem(last, (..., slice(2 * half, count)))
-        last = cat([product, odd], -1) if count % 2 else product
-        count -= half
+        odd = getitem(last, (..., slice(2 * half, n)))
+        last = join([product, odd], dim=-1) if n % 2 else product
+        n -= half
     return reshape(last, shape)
+
+
+@composite
+def cumprod(x, *, dim, dtype=None):
+    """The products of all elements up to each one along `dim`.
+
+    Each step multiplies in as many factors again, so that there is no division: gradients of any
+    order are right where elements are zero.
+    """
+    axis = axis_of(x.ndim, dim)
+    z = cast(x, dtype=dtype or counted(x.dtype))
+    lead = (slice(None),) * axis
+    step = 1
+    while x.ndim and step < x.shape[axis]:
+        first = getitem(z, (*lead, slice(step)))
+        later = getitem(z, (*lead, slice(step, None)))
+        z = join([first, later * getitem(z, (*lead, slice(-step)))], dim=axis)
+        step *= 2
+    return z
+
+
+# --- extremes -------------------------------------------------------------------------------------
 
 
 @gate(x=lambda g, z, x, dim: extreme_dx(g, z, x, dim=dim))
@@ -145,9 +269,9 @@ def amax(x, *, dim=None, keepdim=False):
 
     Rule: the largest elements share the gradient evenly.
 
-    Raises: ValueError over an axis of no elements.
+    Raises: IndexError over an axis of no elements, RuntimeError if there are none at all.
     """
-    return x.max(axes_of(x.ndim, dim), keepdims=keepdim)
+    return x.max(filled_axes("amax", x.shape, dim), keepdims=keepdim)
 
 
 @gate(x=lambda g, z, x, dim: extreme_dx(g, z, x, dim=dim))
@@ -156,64 +280,112 @@ def amin(x, *, dim=None, keepdim=False):
 
     Rule: the smallest elements share the gradient evenly.
 
-    Raises: ValueError over an axis of no elements.
+    Raises: IndexError over an axis of no elements, RuntimeError if there are none at all.
     """
-    return x.min(axes_of(x.ndim, dim), keepdims=keepdim)
+    return x.min(filled_axes("amin", x.shape, dim), keepdims=keepdim)
 
 
 @composite
 def extreme_dx(g, z, x, *, dim):
     """The gradient of amax and amin: shared evenly among the elements that equal z."""
     shape = kept_shape(x.shape, dim)
-    chosen = where(equal(x, reshape(z, shape)), ones_like(x), 0.0)
+    chosen = where(eq(x, reshape(z, shape)), ones_like(x), 0.0)
     return chosen * div(reshape(g, shape), sum(chosen, dim, True))
+
+
+def aminmax(x, *, dim=None, keepdim: bool = False) -> MinMax:
+    """The smallest and the largest element over `dim`, under the names min and max."""
+    return MinMax(amin(x, dim, keepdim), amax(x, dim, keepdim))
 
 
 @flat
 def argmax(x, *, dim=None, keepdim=False):
-    """The index of the first largest element along `dim`, or in the flattened tensor."""
-    return xp(x).argmax(x, axis=dim, keepdims=keepdim)
+    """The index of the first largest element along `dim`, or in the flattened tensor.
+
+    Raises: IndexError where there are no elements, RuntimeError for truth values.
+    """
+    return xp(x).argmax(x, axis=place_axis("argmax", x, dim), keepdims=keepdim)
 
 
 @flat
 def argmin(x, *, dim=None, keepdim=False):
-    """The index of the first smallest element along `dim`, or in the flattened tensor."""
-    return xp(x).argmin(x, axis=dim, keepdims=keepdim)
+    """The index of the first smallest element along `dim`, or in the flattened tensor.
+
+    Raises: IndexError where there are no elements, RuntimeError for truth values.
+    """
+    return xp(x).argmin(x, axis=place_axis("argmin", x, dim), keepdims=keepdim)
 
 
-def max(x, dim=None, keepdim: bool = False):
-    """The largest element of all; with `dim` a pair (values, indices of the first largest).
+def place_axis(name: str, x, dim) -> int | None:
+    """The axis along which a place is looked for; None for the flattened tensor."""
+    if x.dtype.kind == "b":
+        raise RuntimeError(f"{name}: takes numbers, got truth values; cast them, as in x.int()")
+    axis = None if dim is None else axis_of(x.ndim, dim)
+    if x.size == 0 and (axis is None or x.shape[axis] == 0):
+        raise IndexError(
+            f"{name}: nothing to choose from in shape {tuple(x.shape)} over dim {dim}; give a dim "
+            "of non-zero size"
+        )
+    return axis if x.ndim else None
+
+
+def max(x, dim=None, keepdim: bool = False, *, other=None):
+    """The largest element of all; with `dim` (values, indices of the first largest); with a second
+    tensor in the place of dim the larger of both, element by element.
 
     Rule: without dim the largest elements share the gradient; with it the first gets all.
     """
-    return amax(x) if dim is None else chosen_along(x, argmax(x, dim, True), dim, keepdim)
+    if isinstance(dim, Tensor):
+        other = dim
+    if other is not None:
+        return maximum(x, other)
+    return amax(x) if dim is None else extreme_along(argmax, x, dim, keepdim)
 
 
-def min(x, dim=None, keepdim: bool = False):
-    """The smallest element of all; with `dim` a pair (values, indices of the first smallest).
+def min(x, dim=None, keepdim: bool = False, *, other=None):
+    """The smallest element of all; with `dim` (values, indices of the first smallest); with a
+    second tensor in the place of dim the smaller of both, element by element.
 
     Rule: without dim the smallest elements share the gradient; with it the first gets all.
     """
-    return amin(x) if dim is None else chosen_along(x, argmin(x, dim, True), dim, keepdim)
+    if isinstance(dim, Tensor):
+        other = dim
+    if other is not None:
+        return minimum(x, other)
+    return amin(x) if dim is None else extreme_along(argmin, x, dim, keepdim)
 
 
-def chosen_along(x, indices, dim: int, keepdim: bool) -> tuple:
+def extreme_along(arg, x, dim: int, keepdim: bool) -> Selected:
+    """What argmax or argmin chooses along an axis; truth values are compared as numbers."""
+    numbers = cast(x, dtype="uint8") if x.dtype.kind == "b" else x
+    return chosen_along(x, arg(numbers, dim, True), dim, keepdim)
+
+
+def chosen_along(x, indices, dim: int, keepdim: bool) -> Selected:
     """The values at `indices`, and the indices, with or without the reduced axis."""
+    if not x.ndim:
+        return Selected(clone(x), indices)
     values = take_along(x, indices, dim=dim)
     if keepdim:
-        return values, indices
-    return squeeze(values, dim), squeeze(indices, dim)
+        return Selected(values, indices)
+    return Selected(squeeze(values, dim), squeeze(indices, dim))
 
 
 @flat
 def any(x, *, dim=None, keepdim=False):
-    """Whether some element is true."""
+    """Whether some element is true; a `dim` of no axes asks every element by itself.
+
+    Differs: from PyTorch for uint8, where the answers are truth values too.
+    """
     return xp(x).any(x, axis=axes_of(x.ndim, dim), keepdims=keepdim)
 
 
 @flat
 def all(x, *, dim=None, keepdim=False):
-    """Whether every element is true."""
+    """Whether every element is true; a `dim` of no axes asks every element by itself.
+
+    Differs: from PyTorch for uint8, where the answers are truth values too.
+    """
     return xp(x).all(x, axis=axes_of(x.ndim, dim), keepdims=keepdim)
 
 
@@ -223,7 +395,7 @@ def logsumexp(x, *, dim, keepdim=False):
 
     Rule: dz/dx = e^(x - z), the softmax.
     """
-    axes = axes_of(x.ndim, dim)
+    axes = reduced_axes(x.ndim, dim)
     top = x.max(axes, keepdims=True) if x.size else x.sum(axes, keepdims=True)
     top = where(xp(x).isfinite(top), top, 0.0)
     z = log(xp(x).exp(x - top).sum(axes, keepdims=True)) + top
@@ -235,141 +407,3 @@ def logsumexp_dx(g, z, x, *, dim):
     """The gradient of logsumexp for its input."""
     shape = kept_shape(x.shape, dim)
     return reshape(g, shape) * exp(x - reshape(z, shape))
-
-
-# --- contractions ---------------------------------------------------------------------------------
-
-
-@gate(x=lambda g, y: mm(g, swap(y)), y=lambda g, x: mm(swap(x), g))
-def mm(x, y):
-    """The matrix product over the last two axes.
-
-    Shape: (..., I, J) and (..., J, K) -> (..., I, K); leading axes broadcast.
-
-    Rule: dx = g yᵀ, dy = xᵀ g.
-    """
-    return x @ y
-
-
-def swap(x):
-    """x with its last two axes exchanged."""
-    return transpose(x, -1, -2)
-
-
-@composite
-def matmul(x, y):
-    """The matrix product; a vector counts as a row on the left and as a column on the right.
-
-    Shape: (..., I, J) and (..., J, K) -> (..., I, K); the axis of a vector is left out again.
-
-    Raises: RuntimeError if the inner sizes differ or an operand has no axes.
-    """
-    if not x.ndim or not y.ndim:
-        raise RuntimeError(f"matmul: needs at least 1 axis each, got {x.shape} and {y.shape}")
-    a = unsqueeze(x, 0) if x.ndim == 1 else x
-    b = unsqueeze(y, 1) if y.ndim == 1 else y
-    if a.shape[-1] != b.shape[-2]:
-        raise RuntimeError(
-            f"matmul: inner sizes differ: {tuple(x.shape)} has {a.shape[-1]}, "
-            f"{tuple(y.shape)} has {b.shape[-2]}"
-        )
-    z = mm(a, b)
-    if x.ndim == 1:
-        z = squeeze(z, -2)
-    return squeeze(z, -1) if y.ndim == 1 else z
-
-
-def einsum(equation: str, *operands):
-    """Products of the operands, summed over the letters that the output leaves out.
-
-    Raises: ValueError for an equation that does not fit the operands.
-    """
-    if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
-        operands = tuple(operands[0])
-    terms, out = parsed(equation, [x.ndim for x in operands])
-    pairs = [without_repeats(x, t) for x, t in zip(operands, terms, strict=True)]
-    return contract([x for x, _ in pairs], terms=tuple(t for _, t in pairs), out=out)
-
-
-def parsed(equation: str, ndims: list) -> tuple[list[str], str]:
-    """The terms of an equation and its output, with "..." spelled out in capital letters."""
-    left, arrow, out = equation.replace(" ", "").partition("->")
-    terms = left.split(",")
-    if len(terms) != len(ndims):
-        raise ValueError(f"einsum: {equation!r} names {len(terms)} operands, got {len(ndims)}")
-    letters = [t.replace("...", "") for t in terms]
-    bad = [
-        c for t in (*letters, out.replace("...", "")) for c in t if c not in string.ascii_letters
-    ]
-    if bad:
-        raise ValueError(f"einsum: {equation!r} holds {bad[0]!r}, which is no letter")
-    free = [c for c in string.ascii_letters[::-1] if c not in equation]
-    widest = ""
-    for i, (term, ndim) in enumerate(zip(terms, ndims, strict=True)):
-        dots = ndim - len(letters[i])
-        if dots < 0 or (dots and "..." not in term):
-            raise ValueError(f"einsum: {term!r} in {equation!r} does not fit {ndim} axes")
-        hidden = "".join(free[:dots][::-1])
-        widest = hidden if len(hidden) > len(widest) else widest
-        terms[i] = term.replace("...", hidden)
-    if not arrow:
-        joined = "".join(letters)
-        out = widest + "".join(sorted(c for c in set(joined) if joined.count(c) == 1))
-    out = out.replace("...", widest)
-    if len(set(out)) != len(out) or not set(out) <= set("".join(terms)):
-        raise ValueError(
-            f"einsum: the output of {equation!r} must name letters of the operands once"
-        )
-    return terms, out
-
-
-def without_repeats(x, term: str) -> tuple:
-    """x and its term with axes of the same letter made one: their diagonal."""
-    for letter in term:
-        while term.count(letter) > 1:
-            i = term.index(letter)
-            j = term.index(letter, i + 1)
-            x = movedim(x, (i, j), (0, 1))
-            rows = list(range(x.shape[0]))
-            x = getitem(x, (rows, rows))
-            term = letter + "".join(c for k, c in enumerate(term) if k not in (i, j))
-    return x, term
-
-
-@gate(many=True, all=lambda g, xs, terms, out, needs: contract_dx(g, xs, terms, out, needs))
-def contract(xs, *, terms, out):
-    """einsum with one letter per axis, none twice in a term.
-
-    Rule: the gradient for one operand is the contraction of g with all the others.
-    """
-    return xp(xs[0]).einsum(f"{','.join(terms)}->{out}", *xs, optimize=True)
-
-
-def contract_dx(g, xs: tuple, terms: tuple, out: str, needs: tuple) -> tuple:
-    """The gradients of contract; letters that only one operand has are repeated."""
-    grads = []
-    for i, (x, term) in enumerate(zip(xs, terms, strict=True)):
-        if needs[i] is None:
-            grads.append(None)
-            continue
-        others = [j for j in range(len(xs)) if j != i]
-        found = out + "".join(terms[j] for j in others)
-        seen = "".join(c for c in term if c in found)
-        operands = [g, *(xs[j] for j in others)]
-        grad = contract(operands, terms=(out, *(terms[j] for j in others)), out=seen)
-        shape = [s if c in found else 1 for s, c in zip(x.shape, term, strict=True)]
-        grads.append(expand(reshape(grad, tuple(shape)), x.shape))
-    return tuple(grads)
-
-
-def dot(x, y):
-    """The sum of the products of two vectors."""
-    return sum(x * y)
-
-
-def outer(x, y):
-    """All products of an element of x with one of y.
-
-    Shape: (I,) and (J,) -> (I, J).
-    """
-    return unsqueeze(x, 1) * unsqueeze(y, 0)

@@ -1,15 +1,15 @@
-"""Gates that move numbers without changing them: reshaping, joining, indexing, casting.
+"""Gates that move numbers without changing them: reshaping, bordering, casting.
 
 Each is linear, so its rule is its adjoint, another gate of this file.
 """
 
-import builtins
 import math
 
 from ..gate import flat, gate, same
+from ..graph import owner
 from ..kernels import np, transfer, xp
-from ..kernels.shapes import axes_of
-from ..tensor import Tensor
+from ..kernels.shapes import axes_of, axis_of, reshaping_error, whole_sizes
+from .indexing import index, raw_of
 
 # --- shape ----------------------------------------------------------------------------------------
 
@@ -19,8 +19,16 @@ def reshape(x, *, shape):
     """x under another shape of as many elements; one size may be -1.
 
     Rule: the gradient takes the old shape.
+
+    Raises: RuntimeError where the sizes do not multiply up, TypeError for sizes that are no whole
+    numbers.
     """
-    return x.reshape(shape)
+    try:
+        if shape and min(shape) < -1:  # NumPy would take it for -1
+            raise ValueError
+        return x.reshape(shape)
+    except (TypeError, ValueError):
+        raise reshaping_error("reshape", x.shape, shape) from None
 
 
 @gate(x=lambda g, x_shape: sum_to(g, x_shape))
@@ -28,10 +36,21 @@ def expand(x, *, shape):
     """x repeated to `shape` by broadcasting; -1 keeps a size. A read-only view.
 
     Rule: the gradient is summed over what was repeated.
+
+    Raises: RuntimeError where x does not broadcast to the shape.
     """
-    lead = len(shape) - x.ndim
-    full = tuple(x.shape[i - lead] if s == -1 else s for i, s in enumerate(shape))
-    return xp(x).broadcast_to(x, full)
+    full = shape
+    if -1 in shape:
+        lead = len(shape) - x.ndim
+        pairs = enumerate(shape, -lead)
+        full = [x.shape[i] if n == -1 and i >= 0 else n for i, n in pairs]
+    try:
+        return xp(x).broadcast_to(x, full)
+    except ValueError:
+        raise RuntimeError(
+            f"expand: shape {tuple(x.shape)} does not broadcast to {tuple(shape)}; sizes are "
+            "compared from the end, those of 1 are repeated, -1 keeps one"
+        ) from None
 
 
 @gate(x=lambda g, x_shape: expand(g, x_shape))
@@ -50,8 +69,14 @@ def permute(x, *, dims):
     """x with its axes in the order `dims`.
 
     Rule: the gradient is permuted back.
+
+    Raises: IndexError for an axis that is not there, RuntimeError unless each is named once.
     """
-    return x.transpose(dims)
+    try:
+        return x.transpose(dims)
+    except (TypeError, ValueError):
+        axes_of(x.ndim, dims)
+        raise RuntimeError(f"permute: {x.ndim} axes cannot take the order {dims}") from None
 
 
 def inverse(dims) -> tuple[int, ...]:
@@ -62,75 +87,171 @@ def inverse(dims) -> tuple[int, ...]:
 
 @gate(x=lambda g, dims: flip(g, dims))
 def flip(x, *, dims):
-    """x with the order of its elements reversed along `dims`.
+    """A copy of x with the order of its elements reversed along `dims`.
 
     Rule: the gradient is reversed.
+
+    Raises: IndexError for an axis that is not there, RuntimeError for one named twice.
     """
-    return xp(x).flip(x, axes_of(x.ndim, dims))
+    return xp(x).flip(x, axes_of(x.ndim, dims)).copy()
 
 
 def transpose(x, dim0: int, dim1: int):
-    """x with two axes exchanged."""
-    a, b = (axes_of(x.ndim, d) for d in (dim0, dim1))
+    """x with two axes exchanged.
+
+    Raises: IndexError for an axis that is not there.
+    """
+    a, b = axis_of(x.ndim, dim0), axis_of(x.ndim, dim1)
     dims = list(range(x.ndim))
-    if x.ndim:
-        dims[a[0]], dims[b[0]] = dims[b[0]], dims[a[0]]
+    if dims:
+        dims[a], dims[b] = b, a
     return permute(x, tuple(dims))
 
 
+def swapaxes(x, axis0: int, axis1: int):
+    """x with two axes exchanged: `transpose`, by NumPy's name."""
+    return transpose(x, axis0, axis1)
+
+
+swapdims = transpose
+
+
+def t(x):
+    """A matrix transposed; a tensor of fewer axes as it is.
+
+    Raises: RuntimeError for more than two axes.
+    """
+    if x.ndim > 2:
+        raise RuntimeError(f"t: takes two axes at most, got shape {tuple(x.shape)}; use mT")
+    return permute(x, tuple(range(x.ndim))[::-1])
+
+
 def movedim(x, source, destination):
-    """x with the axes `source` moved to the places `destination`."""
+    """x with the axes `source` moved to the places `destination`.
+
+    Raises: IndexError for an axis that is not there, RuntimeError for one named twice or where
+    there are not as many places as axes.
+    """
     origin = axes_of(x.ndim, source)
     target = axes_of(x.ndim, destination)
+    if len(origin) != len(target):
+        raise RuntimeError(f"movedim: {source} and {destination} do not name as many axes")
     rest = iter([i for i in range(x.ndim) if i not in origin])
     at = dict(zip(target, origin, strict=True))
     return permute(x, tuple(at[i] if i in at else next(rest) for i in range(x.ndim)))
 
 
+moveaxis = movedim
+
+
 def unsqueeze(x, dim: int):
-    """x with a new axis of size 1 at `dim`."""
-    (axis,) = axes_of(x.ndim + 1, dim)
+    """x with a new axis of size 1 at `dim`.
+
+    Raises: IndexError for a place that is not there.
+    """
+    axis = axis_of(x.ndim + 1, dim)
     return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
 
 
 def squeeze(x, dim=None):
-    """x without its axes of size 1, or without those among `dim`."""
+    """x without its axes of size 1, or without those among `dim`.
+
+    Raises: IndexError for an axis that is not there, RuntimeError for one named twice.
+    """
     axes = axes_of(x.ndim, dim)
     return reshape(x, tuple(s for i, s in enumerate(x.shape) if s != 1 or i not in axes))
 
 
 def flatten(x, start_dim: int = 0, end_dim: int = -1):
-    """x with the axes from start_dim to end_dim made one."""
-    if not x.ndim:
-        return reshape(x, (1,))
-    first, last = (axes_of(x.ndim, d)[0] for d in (start_dim, end_dim))
+    """x with the axes from start_dim to end_dim made one.
+
+    Raises: IndexError for an axis that is not there, RuntimeError where the last lies before the
+    first.
+    """
+    first, last = axis_of(x.ndim, start_dim), axis_of(x.ndim, end_dim)
     if first > last:
         raise RuntimeError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim}")
-    return reshape(
-        x, (*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
-    )
+    size = math.prod(x.shape[first : last + 1])
+    return reshape(x, (*x.shape[:first], size, *x.shape[last + 1 :]))
+
+
+def ravel(x):
+    """x with all axes made one."""
+    return reshape(x, (-1,)) if raw_of(x).size else reshape(x, (0,))
 
 
 def unflatten(x, dim: int, sizes):
-    """x with the axis `dim` made several."""
-    (axis,) = axes_of(x.ndim, dim)
+    """x with the axis `dim` made several, of these sizes; one of them may be -1.
+
+    Raises: IndexError for an axis that is not there, RuntimeError where the sizes do not multiply
+    up to its size, TypeError for sizes that are no sequence of whole numbers.
+    """
+    axis = axis_of(x.ndim, dim)
+    if not isinstance(sizes, (tuple, list)):
+        raise TypeError(f"unflatten: sizes are a tuple of whole numbers, got {sizes!r}")
+    size = x.shape[axis] if x.ndim else 1
+    known = math.prod(n for n in whole_sizes("unflatten", sizes) if n != -1)
+    fits = sizes and (size % known == 0 if -1 in sizes and known else size == known)
+    if not fits or not x.ndim:
+        raise RuntimeError(
+            f"unflatten: axis {axis} of shape {tuple(x.shape)} cannot be made axes of the sizes "
+            f"{tuple(sizes)}, which must multiply up to its size"
+        )
     return reshape(x, (*x.shape[:axis], *sizes, *x.shape[axis + 1 :]))
 
 
 def view(x, *shape):
     """x under another shape, on the same memory.
 
-    Raises: RuntimeError where the strides do not allow it.
+    Raises: RuntimeError where the strides do not allow it, or as `reshape`.
     """
     shape = varied(shape)
     out = reshape(x, shape)
-    raw, made = (a.raw if isinstance(a, Tensor) else a for a in (x, out))
-    if made.size and made.base is not raw and made.base is not raw.base:
+    raw, made = raw_of(x), raw_of(out)
+    if made.size and made is not raw and (made.base is None or owner(made) is not owner(raw)):
         raise RuntimeError(
             f"view: shape {tuple(x.shape)} with these strides cannot be seen as {shape} without a "
             "copy; use reshape()"
         )
     return out
+
+
+def view_as(x, other):
+    """x under the shape of `other`, on the same memory."""
+    return view(x, tuple(other.shape))
+
+
+def reshape_as(x, other):
+    """x under the shape of `other`."""
+    return reshape(x, tuple(other.shape))
+
+
+def expand_as(x, other):
+    """x repeated to the shape of `other`."""
+    return expand(x, tuple(other.shape))
+
+
+def broadcast_to(x, size):
+    """x repeated to the shape `size`, as `expand`."""
+    return expand(x, whole_sizes("broadcast_to", size))
+
+
+def common_shape(name: str, *shapes) -> tuple[int, ...]:
+    """The shape that these broadcast to.
+
+    Raises: RuntimeError where there is none.
+    """
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = " and ".join(str(tuple(s)) for s in shapes)
+        raise RuntimeError(f"{name}: shapes {listed} do not broadcast to one shape") from None
+
+
+def broadcast_tensors(*tensors) -> tuple:
+    """The tensors, each repeated to the shape that all of them broadcast to."""
+    shape = common_shape("broadcast_tensors", *[x.shape for x in tensors])
+    return tuple([expand(x, shape) for x in tensors])
 
 
 def varied(sizes: tuple) -> tuple[int, ...]:
@@ -140,65 +261,7 @@ def varied(sizes: tuple) -> tuple[int, ...]:
     return sizes
 
 
-# --- joining and cutting --------------------------------------------------------------------------
-
-
-@gate(many=True, all=lambda g, xs_shape, dim, needs: pieces(g, xs_shape, dim, needs))
-def cat(xs, *, dim=0):
-    """The tensors `xs` joined along `dim`; they agree in all other sizes.
-
-    Rule: each gets its own piece of the gradient.
-    """
-    return xp(xs[0]).concatenate(xs, axis=axes_of(xs[0].ndim, dim)[0])
-
-
-def pieces(g, shapes: tuple, dim: int, needs: tuple) -> tuple:
-    """What `cat` joined along dim, cut out of g again."""
-    (axis,) = axes_of(g.ndim, dim)
-    out = []
-    start = 0
-    for shape, need in zip(shapes, needs, strict=True):
-        stop = start + shape[axis]
-        key = (*[slice(None)] * axis, slice(start, stop))
-        out.append(None if need is None else index(g, key=key))
-        start = stop
-    return tuple(out)
-
-
-def stack(xs, dim: int = 0):
-    """The tensors `xs`, all of one shape, joined along a new axis `dim`."""
-    return cat([unsqueeze(x, dim) for x in xs], dim)
-
-
-def split(x, split_size, dim: int = 0) -> tuple:
-    """x cut along `dim` into pieces of split_size (the last may be smaller), or of these sizes."""
-    (axis,) = axes_of(x.ndim, dim)
-    length = x.shape[axis]
-    if isinstance(split_size, int):
-        if split_size < 1:
-            raise RuntimeError(f"split: pieces need a size of at least 1, got {split_size}")
-        sizes = [min(split_size, length - i) for i in range(0, length, split_size)] or [0]
-    else:
-        sizes = list(split_size)
-        if builtins.sum(sizes) != length:
-            raise RuntimeError(f"split: sizes {sizes} do not add up to {length}")
-    shapes = [(*x.shape[:axis], size, *x.shape[axis + 1 :]) for size in sizes]
-    return pieces(x, shapes, axis, sizes)
-
-
-def chunk(x, chunks: int, dim: int = 0) -> tuple:
-    """x cut along `dim` into at most `chunks` pieces of equal size (the last may be smaller)."""
-    if chunks < 1:
-        raise RuntimeError(f"chunk: needs at least 1 piece, got {chunks}")
-    (axis,) = axes_of(x.ndim, dim)
-    return split(x, max(1, -(-x.shape[axis] // chunks)), axis)
-
-
-def unbind(x, dim: int = 0) -> tuple:
-    """The slices of x along `dim`, without that axis."""
-    (axis,) = axes_of(x.ndim, dim)
-    lead = (slice(None),) * axis
-    return tuple(index(x, key=(*lead, i)) for i in range(x.shape[axis]))
+# --- borders --------------------------------------------------------------------------------------
 
 
 @gate(x=lambda g, pads: index(g, key=inside(g.shape, pads)))
@@ -213,101 +276,6 @@ def pad_constant(x, *, pads, value):
 def inside(shape: tuple, pads: tuple) -> tuple[slice, ...]:
     """The key of what lies within a border."""
     return tuple(slice(lo, s - hi) for s, (lo, hi) in zip(shape, pads, strict=True))
-
-
-# --- indexing -------------------------------------------------------------------------------------
-
-
-@gate(x=lambda g, key, x_shape: index_add(g, key=key, shape=x_shape))
-def index(x, *, key):
-    """x[key] for NumPy's kinds of key: whole numbers, slices, None, Ellipsis, masks, arrays.
-
-    Rule: the gradient is added where it was taken from.
-    """
-    return x[key]
-
-
-@gate(x=lambda g, key: index(g, key=key))
-def index_add(x, *, key, shape):
-    """Zeros of `shape` with x added at `key`; a place named twice gets both.
-
-    Rule: the gradient is taken where x was added.
-    """
-    z = xp(x).zeros(shape, x.dtype)
-    if basic(key):
-        z[key] = x
-    else:
-        xp(x).add.at(z, key, x)
-    return z
-
-
-def basic(key) -> bool:
-    """Whether a key names every place at most once: no arrays of numbers in it."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return not any(hasattr(p, "dtype") and p.ndim and p.dtype.kind != "b" for p in parts)
-
-
-def getitem(x, key):
-    """x[key], with Tensors and lists in the key."""
-    return index(x, key=raw_key(x, key))
-
-
-def raw_key(x, key):
-    """A key of raw parts, checked against x.
-
-    Raises: IndexError for what cannot index, in a sentence.
-    """
-    parts = key if isinstance(key, tuple) else (key,)
-    clean = tuple(raw_part(x, part) for part in parts)
-    return clean if isinstance(key, tuple) else clean[0]
-
-
-def raw_part(x, part):
-    """One part of a key: Tensors and lists become arrays beside x."""
-    if isinstance(part, Tensor):
-        part = part.raw
-    elif isinstance(part, (list, range)):
-        part = xp(x.raw if isinstance(x, Tensor) else x).asarray(list(part))
-    if hasattr(part, "dtype"):
-        if part.dtype.kind not in "iub":
-            raise IndexError(f"an index holds whole numbers or a mask, got {part.dtype}")
-        return part
-    if part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice)):
-        return part
-    raise IndexError(f"a tensor cannot be indexed by {part!r}")
-
-
-@gate(x=lambda g, indices, dim, x_shape: put_along(g, indices, dim=dim, shape=x_shape))
-def take_along(x, indices, *, dim):
-    """x at `indices` along `dim`; both agree in all other sizes.
-
-    Rule: the gradient is added where it was taken from.
-    """
-    return xp(x).take_along_axis(x, indices, axis=dim)
-
-
-@gate(x=lambda g, indices, dim: take_along(g, indices, dim=dim))
-def put_along(x, indices, *, dim, shape):
-    """Zeros of `shape` with x added at `indices` along `dim`.
-
-    Rule: the gradient is taken where x was added.
-    """
-    z = xp(x).zeros(shape, x.dtype)
-    (axis,) = axes_of(x.ndim, dim)
-    grid = [xp(x).arange(s).reshape(-1, *[1] * (x.ndim - i - 1)) for i, s in enumerate(x.shape)]
-    key = tuple(indices if i == axis else places for i, places in enumerate(grid))
-    xp(x).add.at(z, key, x)
-    return z
-
-
-def gather(x, dim: int, index):
-    """z with z[i, j, k] = x[index[i, j, k], j, k] for dim 0, and so on.
-
-    Raises: RuntimeError where an index is out of range or `index` is larger than x.
-    """
-    (axis,) = axes_of(x.ndim, dim)
-    lead = tuple(slice(None) if i == axis else slice(s) for i, s in enumerate(index.shape))
-    return take_along(getitem(x, lead), index, dim=axis)
 
 
 # --- kind and place of the numbers ----------------------------------------------------------------
@@ -347,11 +315,3 @@ def ones_like(x):
 def zeros_like(x):
     """Zeros in x's shape and dtype."""
     return xp(x).zeros_like(x)
-
-
-@flat
-def tri(x, *, diagonal, upper):
-    """Where an element of the last two axes lies on one side of a diagonal, or on it."""
-    rows, columns = x.shape[-2:]
-    offset = xp(x).arange(columns)[None, :] - xp(x).arange(rows)[:, None]
-    return offset >= diagonal if upper else offset <= diagonal

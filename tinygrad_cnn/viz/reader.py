@@ -17,7 +17,7 @@ SYMBOLS = {
     "div": "÷",
     "neg": "−",
     "pow": "^",
-    "mm": "@",
+    "matmul": "@",
     "maximum": "max",
     "minimum": "min",
     "sqrt": "√",

@@ -1,0 +1,199 @@
+"""The nodes of tensor mode: what a Tensor on the graph has beside its array; and their hooks.
+
+A node keeps arrays, never Tensors: there are no reference cycles, nothing is wrapped while
+recording, and first-order backward runs on raw arrays. When gradients are to be differentiated
+again, `lifted` puts Tensors where the arrays stood, and the same rules record.
+"""
+
+from . import kernels
+from .graph import ALONE, HOOKED, STAMPS, Node, check_stamps, references, stamp, tick
+from .tensor_array import Numbers
+
+new = object.__new__
+
+
+class Freed:
+    """Stands in `saved` of a node whose arrays were dropped."""
+
+    def restore(self, node: "TensorNode") -> tuple:
+        """Nothing can be restored."""
+        raise RuntimeError(
+            f"{node.gate.name}: trying to backward through the graph a second time, but the saved "
+            "arrays have already been freed; pass retain_graph=True the first time"
+        )
+
+
+FREED = Freed()
+
+
+class TensorNode(Node):
+    """A node of tensor mode.
+
+    parents: one node or None per input. saved: what the rules need, in the order of the gate's
+    words; or a stand-in with `restore`. shape, dtype: the tensor's, which its gradient must have.
+    hooks: unset but in a hooked node.
+    """
+
+    __slots__ = ("__weakref__", "dtype", "hooks", "parents", "saved", "shape")
+    blank = None
+    fit = None  # (gradient, node) -> the gradient in the node's shape and dtype; given by ops
+    wrap = None  # (array, node) -> the Tensor of these two; given by tensor
+
+    def __repr__(self) -> str:
+        return "<leaf>" if self.gate is None else f"<{self.gate.name}>"
+
+    def arrived(self) -> object:
+        """The gradient that has arrived."""
+        return self.grad
+
+    def lifted(self, saved: tuple) -> tuple:
+        """`saved` with Tensors standing where the output and the inputs stood: by position."""
+        if self.gate.many:
+            z, xs, *rest = saved
+            kept = None if xs is None else tuple(map(standing, xs, self.parents))
+            return (standing(z, self), kept, *rest)
+        count = len(self.parents) + 1
+        return (*map(standing, saved, (self, *self.parents)), *saved[count:])
+
+    def send(self, create_graph: bool, retain_graph: bool, reach: set | None) -> None:
+        """Run the rules on what has arrived, hand the results on, and forget both."""
+        gate = self.gate
+        if gate is None:
+            return
+        parents = self.parents
+        saved = self.saved
+        if saved.__class__ is not tuple:
+            saved = saved.restore(self)
+        if STAMPS:
+            check_stamps(self, saved)
+        needs = parents
+        if reach is not None:
+            needs = tuple([p if p in reach else None for p in parents])
+        if create_graph:
+            saved = self.lifted(saved)
+        pulled = gate.pull(self.grad, needs, *saved)
+        for parent, g in zip(parents, pulled):  # noqa: B905  a strict zip costs 0.3 us
+            if g is None or parent is None:
+                continue
+            if g.shape != parent.shape or g.dtype is not parent.dtype:
+                g = self.fit(g, parent)  # broadcasting and casts undone here, once, never in a rule
+            parent.grad = g if parent.grad is None else parent.grad + g
+        self.grad = None
+        if gate.keeps and not retain_graph:
+            self.saved = FREED
+
+    def settle(self, old: Numbers | None, keep: bool) -> None:
+        """After a walk: a leaf adds what arrived to what it had; nobody else keeps anything."""
+        arrived = self.grad
+        self.grad = old
+        if self.gate is not None or not keep or arrived is None:
+            return
+        if old is None:
+            self.grad = lift(owned(arrived))  # a Tensor, so that x.grad is x.grad
+        elif isinstance(arrived, Numbers) or old.node is not None:
+            self.grad = old + lift(arrived)
+        else:
+            stamp(old.raw)
+            old.raw += arrived
+
+
+class Hooks:
+    """What a hooked node has beside a node: functions by key, and the gradient it retains."""
+
+    def __init__(self) -> None:
+        self.functions = {}
+        self.retain = False
+        self.grad = None
+
+
+class Hooking:
+    """What a node does that has hooks or retains its gradient."""
+
+    __slots__ = ()
+
+    def arrived(self) -> object:
+        """What has arrived, after the hooks have seen it, once."""
+        if self.grad is None or self.mark is self:
+            return self.grad
+        self.mark = self  # the walk's mark is used up: it now says that the hooks have run
+        for hook in list(self.hooks.functions.values()):
+            out = hook(lift(self.grad))
+            if out is not None:
+                self.grad = out if isinstance(self.grad, Numbers) else out.raw
+        if self.hooks.retain:
+            self.hooks.grad = lift(owned(self.grad))
+        return self.grad
+
+    def send(self, create_graph: bool, retain_graph: bool, reach: set | None) -> None:
+        """As any node, after the hooks."""
+        self.arrived()
+        super().send(create_graph, retain_graph, reach)
+
+
+class HookedNode(Hooking, TensorNode):
+    """A node with hooks: same slots, so that a node can become one by `__class__` assignment."""
+
+    __slots__ = ()
+
+
+TensorNode.hooked = HookedNode  # each kind of node says what it becomes
+
+
+class RemovableHandle:
+    """What registering a hook returns; `remove()` takes the hook away."""
+
+    def __init__(self, functions: dict) -> None:
+        self.functions = functions
+        self.key = object()
+
+    def remove(self) -> None:
+        """Take the hook away; a second call does nothing."""
+        self.functions.pop(self.key, None)
+
+
+def node_of(cls: type, gate: object, parents: tuple, saved: tuple, raw: object) -> TensorNode:
+    """A new node for a tensor that holds `raw`; the recorders spell this out for speed."""
+    node = new(cls)
+    node.gate = gate
+    node.parents = parents
+    node.saved = saved
+    node.grad = node.mark = None
+    node.shape = raw.shape
+    node.dtype = raw.dtype
+    node.seq = tick()
+    return node
+
+
+def standing(raw: object, node: TensorNode | None) -> object:
+    """A Tensor in the place of a saved array; whatever else was saved stays."""
+    return TensorNode.wrap(raw, node) if hasattr(raw, "dtype") else raw
+
+
+def lift(raw: object) -> Numbers:
+    """`raw` as a Tensor: an array becomes one outside the graph."""
+    if isinstance(raw, Numbers):
+        return raw
+    return TensorNode.wrap(kernels.backend(type(raw)).asarray(raw), None)
+
+
+def owned(g: object) -> object:
+    """`g` as a leaf may keep it: writable and nobody else's. A Tensor is a value and stays."""
+    if isinstance(g, Numbers):
+        return g
+    g = kernels.backend(type(g)).asarray(g)
+    shared = references(g) > ALONE or g.base is not None
+    return g.copy() if shared or not getattr(g.flags, "writeable", True) else g
+
+
+def hooks_of(node: TensorNode | None) -> Hooks:
+    """The hooks of a node, which becomes a hooked one if it is not yet.
+
+    Raises: RuntimeError if there is no node.
+    """
+    if node is None:
+        raise RuntimeError("a tensor that does not require grad gets no gradient to hook")
+    if node not in HOOKED:
+        node.__class__ = node.hooked
+        node.hooks = Hooks()
+        HOOKED.add(node)
+    return node.hooks
