@@ -1,4 +1,4 @@
-"""Sequential, ModuleList and ModuleDict: like lists and dicts, and like PyTorch's."""
+"""Containers of modules and of parameters: like lists and dicts, and like PyTorch's."""
 
 from collections import OrderedDict
 
@@ -47,7 +47,12 @@ def test_a_chain_is_edited_as_a_list(kind, edits):
     chain, layers = chain_of(kind, 3)
     for name, at in edits:
         layer = nn.Identity()
+        beyond = (
+            kind is nn.Sequential and name == "insert" and not -len(layers) <= at <= len(layers)
+        )
         try:
+            if beyond:  # where a list would take the nearest end
+                raise IndexError
             result = EDITS[name](layers, at, layer)
         except IndexError:
             with pytest.raises(IndexError, match=f"index {at} is out of range for {len(layers)}"):
@@ -180,3 +185,108 @@ def test_a_key_that_is_not_there(key):
 def test_a_key_has_to_be_a_name(key):
     with pytest.raises(KeyError, match="cannot be the name of a module in ModuleDict"):
         nn.ModuleDict({key: nn.ReLU()})
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: nn.ModuleList(3), TypeError, "ModuleList takes a list .* got int"),
+        (lambda: nn.ModuleDict(3), TypeError, "ModuleDict takes a dict or pairs.* got int"),
+        (lambda: nn.ModuleDict([1]), TypeError, "got int in the place of a pair"),
+        (lambda: nn.ModuleDict([(1,)]), ValueError, "got 1 things in the place of a pair"),
+        (
+            lambda: nn.ModuleDict({1: nn.ReLU()}),
+            TypeError,
+            "a key of ModuleDict is a string, got 1",
+        ),
+        (lambda: nn.Sequential() + [nn.ReLU()], ValueError, "is added to a Sequential, got list"),
+        (lambda: nn.Sequential() * 0, ValueError, "once or more often, got 0"),
+        (lambda: nn.Sequential() * "a", TypeError, "multiplied by an int, got str"),
+        (lambda: nn.ParameterList(3), TypeError, "ParameterList takes a list .* got int"),
+        (
+            lambda: nn.ParameterList([3]),
+            TypeError,
+            "'0' has to be a Parameter or a Tensor, got int",
+        ),
+        (lambda: nn.ParameterList()[0], IndexError, "out of range for 0 parameters"),
+        (lambda: nn.ParameterDict({"a": 3}), TypeError, "'a' has to be a Parameter or a Tensor"),
+        (lambda: nn.ParameterDict({1: tg.ones(1)}), TypeError, "a string, got 1"),
+        (lambda: nn.ParameterDict({"keys": tg.ones(1)}), KeyError, "choose another name"),
+        (lambda: nn.ParameterDict().popitem(), KeyError, "is empty"),
+    ],
+)
+def test_errors_say_what_was_given(make, error, words):
+    with pytest.raises(error, match=words):
+        make()
+
+
+def test_repeated():
+    layer = nn.Linear(2, 2)
+    net = nn.Sequential(layer, nn.ReLU())
+    for many in (net * 2, 2 * net):
+        assert len(many) == 4
+        assert many[0] is many[2] is layer
+    net *= 3
+    assert len(net) == 6
+    assert len(list(net.parameters())) == 2
+
+
+# --- parameters -----------------------------------------------------------------------------------
+
+
+def text(module):
+    """The text of a module, with PyTorch's names of dtypes made ours."""
+    return repr(module).replace("torch.FloatTensor", "float32").replace("torch.", "")
+
+
+def test_a_list_of_parameters():
+    p, t = nn.Parameter(tg.ones(2)), tg.zeros(3)
+    parameters = nn.ParameterList([p, t])
+    assert parameters[0] is p
+    assert isinstance(parameters[1], nn.Parameter)
+    assert parameters[1].raw is t.raw
+    parameters.append(tg.ones(())).extend([p])
+    parameters += [t]
+    parameters[0] = t
+    assert len(parameters) == 5
+    assert parameters[-2] is p
+    assert list(parameters.state_dict()) == ["0", "1", "2", "3", "4"]
+    part = parameters[1:3]
+    assert type(part) is nn.ParameterList
+    assert list(part) == list(parameters)[1:3]
+    assert all(q.requires_grad for q in parameters)
+
+
+def test_a_dict_of_parameters():
+    p = nn.Parameter(tg.ones(2))
+    parameters = nn.ParameterDict({"b": p, "a": tg.zeros(3)})
+    assert parameters.keys() == ["a", "b"]  # a plain dict's in the order of their names
+    assert parameters["b"] is p
+    assert parameters.get("c") is None
+    assert parameters.setdefault("b", tg.ones(9)) is p
+    assert parameters.setdefault("c", tg.ones(9)).shape == (9,)
+    assert parameters.copy().items() == parameters.items()
+    both = parameters | nn.ParameterDict({"d": p})
+    assert both.keys() == ["a", "b", "c", "d"]
+    assert "d" not in parameters
+    parameters |= both
+    assert parameters.popitem() == ("d", p)
+    assert parameters.pop("b") is p
+    del parameters["c"]
+    assert list(parameters) == ["a"]
+    parameters.clear()
+    assert len(parameters) == 0
+
+
+def test_containers_look_like_torchs(torch):
+    def looks(library, nn):
+        many = nn.ParameterList([library.zeros(2, 3), library.zeros(())])
+        one = nn.ParameterList([library.zeros(2)])
+        named = nn.ParameterDict(OrderedDict(z=library.zeros(2, 3), a=library.zeros(1)))
+        blocks = nn.ModuleList([nn.ReLU(), nn.ReLU(), nn.Tanh(), nn.Sequential(nn.ReLU())])
+        empty = [nn.ParameterList(), nn.ParameterDict(), nn.ModuleList(), nn.ModuleDict()]
+        net = nn.Sequential(nn.Linear(2, 1), many, named, blocks, nn.Sequential(nn.Tanh()) * 2)
+        every = [many, one, named, blocks, net, *empty]
+        return [text(m) for m in every], list(net.state_dict())
+
+    assert looks(tg, nn) == looks(torch, torch.nn)

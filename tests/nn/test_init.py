@@ -19,6 +19,8 @@ RANDOM = [
     init.xavier_normal_,
     init.kaiming_uniform_,
     init.kaiming_normal_,
+    init.trunc_normal_,
+    init.orthogonal_,
 ]
 
 
@@ -125,4 +127,114 @@ def test_gains_are_torchs(torch):
 )
 def test_errors_say_what_was_given(use, words):
     with pytest.raises(ValueError, match=words):
+        use()
+
+
+# --- truncated, sparse, exact ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "a", "b"),
+    [
+        (0.0, 1.0, -2.0, 2.0),
+        (1.0, 2.0, -1.0, 1.5),
+        (0.0, 1.0, -math.inf, math.inf),
+        (0.0, 0.02, -2.0, 2.0),
+        (0.0, 1.0, 5.0, math.inf),
+        (0.0, 1.0, -31.0, -30.0),
+    ],
+)
+def test_truncated_normal_numbers_have_its_distribution(mean, std, a, b):
+    tg.manual_seed(0)
+    x = np.sort(init.trunc_normal_(tg.zeros(20_000, dtype="float64"), mean, std, a, b).raw)
+    assert a <= x[0] and x[-1] <= b
+    # distribution function of the tail that does not cancel, by mirroring upper tails
+    sign = -1 if (a - mean) / std > 0 else 1
+    low, high = sorted((sign * (a - mean) / std, sign * (b - mean) / std))
+    z = np.sort(sign * (x - mean) / std)
+    below = [math.erfc(-v / math.sqrt(2)) for v in (low, high, *z)]
+    want = (np.array(below[2:]) - below[0]) / (below[1] - below[0])
+    assert np.abs(want - np.linspace(0, 1, len(z))).max() < 1.7 / math.sqrt(len(z))
+
+
+@given(st.integers(1, 20), st.integers(1, 5), st.sampled_from([0.0, 0.1, 0.5, 1.0]))
+def test_columns_are_as_sparse_as_asked(rows, columns, sparsity):
+    x = init.sparse_(tg.ones(rows, columns), sparsity, std=2.0).raw
+    assert ((x == 0).sum(0) == math.ceil(sparsity * rows)).all()
+
+
+def test_what_is_not_sparse_is_normal():
+    x = init.sparse_(tg.ones(400, 50), 0.25, 0.01, tg.Generator(0)).raw
+    assert x[x != 0].std() == pytest.approx(0.01, rel=0.02)
+
+
+@given(st.integers(0, 4), st.integers(0, 4))
+def test_identity_matrices(rows, columns):
+    assert np.array_equal(init.eye_(tg.ones(rows, columns)).raw, np.eye(rows, columns))
+
+
+@given(
+    st.integers(1, 3),
+    st.integers(1, 2),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.integers(1, 4),
+)
+def test_dirac_weights_are_torchs(torch, rank, groups, share, inputs, size):
+    shape = (groups * share, inputs, *[size] * rank)
+    want = torch.nn.init.dirac_(torch.ones(shape), groups).numpy()
+    assert np.array_equal(init.dirac_(tg.ones(*shape), groups).raw, want)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_dirac_convolutions_pass_on(rank):
+    conv = getattr(nn, f"Conv{rank}d")(4, 4, 3, padding=1, bias=False, groups=2)
+    init.dirac_(conv.weight, groups=2)
+    x = tg.randn(2, 4, *[5] * rank)
+    assert conv(x).tolist() == x.tolist()
+
+
+@given(st.integers(1, 8), st.sampled_from([(1,), (5,), (8,), (3, 2), (2, 3, 3)]))
+def test_orthogonal_matrices(rows, rest):
+    x = init.orthogonal_(tg.zeros(rows, *rest, dtype="float64"), gain=2.0).raw.reshape(rows, -1)
+    product = x @ x.T if rows <= x.shape[1] else x.T @ x
+    np.testing.assert_allclose(product, 4 * np.eye(len(product)), atol=1e-13)
+
+
+def test_large_orthogonal_matrices_stay_orthogonal():
+    x = init.orthogonal_(tg.zeros(200, 200, dtype="float64")).raw
+    assert np.abs(x @ x.T - np.eye(200)).max() < 1e-13
+
+
+def test_all_orthogonal_matrices_are_equally_likely():
+    tg.manual_seed(0)
+    draws = np.array([init.orthogonal_(tg.zeros(2, 2)).raw for _ in range(2000)])
+    assert np.abs(draws.mean(0)).max() < 0.05
+    assert np.linalg.det(draws).mean() == pytest.approx(0, abs=0.06)
+    assert (draws[:, 0, 0] ** 2).mean() == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("shape", "want"), [((4, 3), (3, 4)), ((4, 3, 5), (15, 20)), ((4, 3, 5, 2), (30, 40))]
+)
+def test_fans(shape, want):
+    assert init._calculate_fan_in_and_fan_out(tg.zeros(*shape)) == want
+
+
+@pytest.mark.parametrize(
+    ("use", "error", "words"),
+    [
+        (lambda: init.eye_(tg.zeros(3)), ValueError, r"matrices, got shape \(3,\)"),
+        (lambda: init.sparse_(tg.zeros(3), 0.1), ValueError, r"matrices, got shape \(3,\)"),
+        (lambda: init.dirac_(tg.zeros(3, 3)), ValueError, r"got shape \(3, 3\)"),
+        (lambda: init.dirac_(tg.zeros(3, 3, 3), 2), ValueError, "2 groups do not divide 3"),
+        (lambda: init.orthogonal_(tg.zeros(3)), ValueError, r"got shape \(3,\)"),
+        (lambda: init.uniform_(tg.zeros(3), 3, 1), RuntimeError, "got 3 and 1"),
+        (lambda: init.normal_(tg.zeros(3), 0, -1), RuntimeError, "not negative, got -1"),
+        (lambda: init.trunc_normal_(tg.zeros(3), a=2, b=1), RuntimeError, "got 2, 1 and 1.0"),
+        (lambda: init.calculate_gain("leaky_relu", "a"), ValueError, "a number, got 'a'"),
+    ],
+)
+def test_settings_that_make_no_sense(use, error, words):
+    with pytest.raises(error, match=words):
         use()

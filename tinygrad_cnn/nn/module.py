@@ -234,6 +234,8 @@ class Module:
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict takes a dict, got {type(state_dict).__name__}")
+        for path, module in list(self.named_modules()):
+            module.prepare(state_dict, f"{path}." if path else "")
         own = self.state_tensors()
         missing = [key for key in own if key not in state_dict]
         unexpected = [key for key in state_dict if key not in own]
@@ -259,6 +261,12 @@ class Module:
                 own[key].copy_(t.to(own[key]))
         return IncompatibleKeys(missing, unexpected)
 
+    def prepare(self, state_dict: Mapping[str, object], prefix: str) -> None:
+        """What has to happen before a state is loaded, whose keys for this module have a prefix.
+
+        Nothing, for most modules.
+        """
+
     # --- all tensors, all modules ---
 
     def to(self, *where: object, device: object = None, dtype: object = None) -> "Module":
@@ -271,9 +279,9 @@ class Module:
         """
         for t in (*self.parameters(), *self.buffers()):
             moved = t.detach().to(*where, device=device, dtype=dtype)
-            if moved.dtype.kind != "f" and t.dtype.kind == "f":
+            if not moved.is_floating_point() and t.is_floating_point():
                 raise TypeError(f"to: parameters need a floating dtype, got {moved.dtype}")
-            if t.dtype.kind != "f":
+            if not t.is_floating_point():
                 moved = t.detach().to(device=moved.device)
             grad = t.grad
             t.raw = moved.raw

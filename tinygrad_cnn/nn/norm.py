@@ -1,10 +1,10 @@
 """Layers that normalise: what they learn, and the statistics they keep for evaluation."""
 
-from ..tensor import Tensor
+from ..tensor import Device, Tensor
 from . import functional as F
 from . import init
-from .conv import blank
 from .module import Buffer, Module, Parameter
+from .weighted import blank
 
 
 class Scaled(Module):
@@ -57,7 +57,7 @@ class Tracked(Scaled):
         self.running_var = Buffer(per_channel()) if track_running_stats else None
         self.num_batches_tracked = None
         if track_running_stats:
-            self.num_batches_tracked = Buffer(Tensor(0).to(device=device))
+            self.num_batches_tracked = Buffer(Tensor(0).to(device=device or Device.default()))
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:

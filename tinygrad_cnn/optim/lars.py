@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ..ops.pointwise import div, logical_and, sqrt, where
+from ..ops.comparison import logical_and
+from ..ops.pointwise import div, sqrt, where
 from ..ops.shape import zeros_like
 from ..tensor import Tensor, lift
 from .optimizer import Optimizer

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from oracles import agree
 
 import tinygrad_cnn as tg
+from tinygrad_cnn.autograd import gradcheck, gradgradcheck
 from tinygrad_cnn.nn import functional as F
 
 ROUNDING = 1e-13
@@ -155,6 +156,130 @@ def test_infinities_and_nan():
     assert np.array_equal(z.raw, [[[-math.inf, math.nan, 3.0]]], equal_nan=True)
 
 
+# --- norms ----------------------------------------------------------------------------------------
+
+
+@given(pools(), st.sampled_from([1.0, 2, 3.0, math.inf, -math.inf]))
+def test_norms_are_torchs(torch, case, norm_type):
+    x, settings = case
+    del settings["padding"]
+    rank = x.ndim - 2
+    assume(all(n >= r for n, r in zip(x.shape[2:], settings["kernel_size"], strict=True)))
+    if rank == 1:  # PyTorch multiplies by the window's size as it is given
+        settings["kernel_size"] = settings["kernel_size"][0]
+    agree_with_torch(torch, f"lp_pool{rank}d", abs(x), settings | {"norm_type": norm_type})
+
+
+def test_norms_of_nothing_but_zeros_have_no_gradient():
+    x = tg.zeros(1, 1, 4, dtype="float64", requires_grad=True)
+    z = F.lp_pool1d(x, 2, 2)
+    (dx,) = tg.autograd.grad(z.sum(), [x], create_graph=True)
+    (d2x,) = tg.autograd.grad(dx.sum() + (x * x).sum(), [x])
+    assert z.tolist() == [[[0, 0]]]
+    assert (dx.tolist(), d2x.tolist()) == ([[[0] * 4]], [[[0] * 4]])
+
+
+def test_norm_one_is_the_sum_and_two_the_length():
+    x = tg.tensor([[[3.0, 4.0, 5.0, 12.0]]], dtype="float64", requires_grad=True)
+    assert F.lp_pool1d(x, 1, 2).tolist() == [[[7, 17]]]
+    assert F.lp_pool1d(x, 2, 2).tolist() == [[[5, 13]]]
+    assert gradcheck(lambda x: F.lp_pool1d(x, 3, 2), [x])
+    assert gradgradcheck(lambda x: F.lp_pool1d(x, 3, 2), [x])
+
+
+def test_an_exponent_of_zero_is_no_norm():
+    with pytest.raises(ZeroDivisionError, match="other than 0, got 0"):
+        F.lp_pool2d(tg.ones(1, 4, 4), 0, 2)
+
+
+# --- drawn elements -------------------------------------------------------------------------------
+
+
+def test_elements_are_drawn_in_proportion():
+    """Zeiler & Fergus 2013, figure 1: 1.6 and 2.4 are drawn with 0.4 and 0.6, a 0 never."""
+    tg.manual_seed(0)
+    window = [1.6, 0.0, 0.0, 2.4]
+    x = tg.tensor(window, dtype="float64").reshape(2, 2).expand(20000, 1, 2, 2)
+    z = F.stochastic_pool2d(x, 2).raw.ravel()
+    assert set(z) == {1.6, 2.4}
+    assert abs((z == 2.4).mean() - 0.6) < 4 * math.sqrt(0.6 * 0.4 / 20000)
+    assert F.stochastic_pool2d(x[:1], 2, training=False).item() == pytest.approx(
+        0.4 * 1.6 + 0.6 * 2.4
+    )
+
+
+@given(pools())
+def test_a_draw_has_a_name_and_comes_from_its_window(case):
+    x, settings = case
+    assume(x.ndim == 4)
+    x = np.random.default_rng(0).permutation(x.size).reshape(x.shape) + 1.0
+    tg.manual_seed(3)
+    ours = tg.tensor(x, requires_grad=True)
+    z = F.stochastic_pool2d(ours, **settings)
+    tg.manual_seed(3)
+    assert np.array_equal(F.stochastic_pool2d(tg.tensor(x), **settings).raw, z.raw)
+    z.sum().backward()
+    drawn, times = np.unique(z.raw, return_counts=True)
+    want = np.zeros(x.shape)
+    for number, count in zip(drawn, times, strict=True):
+        want[x == number] = count
+    assert np.array_equal(ours.grad.raw, want)
+    largest = F.max_pool2d(tg.tensor(x), **settings)
+    assert (z.raw <= largest.raw).all()
+    average = F.stochastic_pool2d(tg.tensor(x), **settings, training=False)
+    assert (average.raw <= largest.raw * (1 + ROUNDING)).all()
+    assert (average.raw >= -F.max_pool2d(tg.tensor(-x), **settings).raw * (1 - ROUNDING)).all()
+
+
+def test_draws_of_nothing_are_zero():
+    x = -tg.ones(3, 4, 4)
+    for training in (True, False):
+        z = F.stochastic_pool2d(x, 2, training=training)
+        assert not z.raw.any()
+        assert (z.shape, z.dtype) == ((3, 2, 2), "float32")
+
+
+def test_weighted_averages_have_gradients_of_two_orders():
+    x = tg.rand(1, 2, 4, 4, dtype="float64") + 0.5
+    pool = lambda x: F.stochastic_pool2d(x, 2, training=False)
+    assert gradcheck(pool, [x.requires_grad_()])
+    assert gradgradcheck(pool, [x])
+
+
+# --- maxout ---------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 3), st.integers(1, 3), st.integers(0, 2))
+def test_maxout_is_the_largest_of_its_group(groups, pieces, axes):
+    x = np.random.default_rng(0).standard_normal((2, groups * pieces, *[3] * axes))
+    z = F.maxout(tg.tensor(x), pieces)
+    for k in range(groups):
+        group = x[:, k * pieces : (k + 1) * pieces]
+        assert np.array_equal(z.raw[:, k], group.max(1))
+    last = F.maxout(tg.tensor(np.moveaxis(x, 1, -1)), pieces, -1)
+    assert np.array_equal(last.raw, np.moveaxis(z.raw, 1, -1))
+
+
+def test_the_first_of_equal_channels_gets_the_gradient():
+    x = tg.tensor([[2.0, 2.0, 1.0, 3.0]], requires_grad=True)
+    F.maxout(x, 2).sum().backward()
+    assert x.grad.tolist() == [[1, 0, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "words"),
+    [
+        ((3,), RuntimeError, r"axis 1 of shape \(2, 4\) cannot be divided into groups of 3"),
+        ((0,), RuntimeError, "pieces .* at least 1, got 0"),
+        ((1.5,), TypeError, "pieces .* got 1.5"),
+        ((2, 2), IndexError, "2"),
+    ],
+)
+def test_maxout_says_what_was_given(settings, error, words):
+    with pytest.raises(error, match=words):
+        F.maxout(tg.zeros(2, 4), *settings)
+
+
 # --- the course -----------------------------------------------------------------------------------
 
 FOUR = [[1, 4, 2, 1], [5, 8, 3, 4], [7, 6, 4, 5], [1, 3, 1, 2]]
@@ -204,26 +329,29 @@ def test_whole_numbers_have_maxima():
     assert F.max_pool1d(x, 3, padding=1).tolist() == [[[-5]]]
 
 
-@pytest.mark.parametrize("pool", [F.max_pool2d, F.avg_pool2d])
+@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
 @pytest.mark.parametrize(
     ("shape", "settings", "error", "words"),
     [
         ((4, 4), {"kernel_size": 2}, RuntimeError, r"\(N, C, H, W\) or \(C, H, W\), got \(4, 4\)"),
-        ((1, 4, 4), {"kernel_size": 0}, ValueError, "kernel_size takes .* least 1.* got 0"),
-        ((1, 4, 4), {"kernel_size": 2, "stride": 0}, ValueError, "stride takes .* got 0"),
+        ((1, 4, 4), {"kernel_size": 0}, RuntimeError, "kernel_size takes .* least 1.* got 0"),
+        ((1, 4, 4), {"kernel_size": 2, "stride": 0}, RuntimeError, "stride takes .* got 0"),
         (
             (1, 4, 4),
             {"kernel_size": 3, "padding": 2},
             RuntimeError,
             r"half of .*\(3, 3\), got \(2, 2\)",
         ),
+        ((1, 4, 4), {"kernel_size": 1.5}, TypeError, r"kernel_size takes .* got 1\.5"),
         ((1, 4, 4), {"kernel_size": 5}, RuntimeError, r"\(5, 5\) does not fit .*\(1, 1, 4, 4\)"),
-        ((1, 4, 4), {"kernel_size": (2, 2, 2)}, ValueError, r"2 of them, got \(2, 2, 2\)"),
+        ((1, 4, 4), {"kernel_size": (2, 2, 2)}, RuntimeError, r"2 of them, got \(2, 2, 2\)"),
     ],
 )
-def test_errors_say_what_was_given(pool, shape, settings, error, words):
+def test_errors_are_torchs(torch, name, shape, settings, error, words):
     with pytest.raises(error, match=words):
-        pool(tg.zeros(*shape), **settings)
+        getattr(F, name)(tg.zeros(*shape), **settings)
+    with pytest.raises((error, IndexError)):  # of too few axes PyTorch's avg_pool2d says so
+        getattr(torch.nn.functional, name)(torch.zeros(*shape), **settings)
 
 
 def test_nothing_is_divided_by_zero():

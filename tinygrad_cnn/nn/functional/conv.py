@@ -1,58 +1,49 @@
-"""Convolutions, linear maps and padding."""
+"""Convolutions, and transposed convolutions, their gradients under another name."""
 
-import operator
 from collections.abc import Sequence
 
-from ...ops import conv, reduce, shape
+from ...ops import conv, indexing, shape
 from ...tensor import Tensor
-from .window import Size, batched, per_axis, spans
+from .window import Size, batched, behind, check_tensors, per_axis, sliding, spans
 
 Table = Sequence[str | Sequence[int]]  # which maps are linked
 
 
-def borders(padding: str, sizes: tuple, reach: tuple, stride: tuple) -> list[tuple[int, int]]:
-    """The border before and behind each axis that `padding`, a word, asks for.
-
-    Raises: ValueError for an unknown word.
-    """
-    if padding == "valid":
-        return [(0, 0)] * len(sizes)
-    if padding == "full":
-        return [(r - 1, r - 1) for r in reach]
-    if padding == "same":
-        outs = [-(-n // s) for n, s in zip(sizes, stride, strict=True)]
-        settings = zip(sizes, outs, reach, stride, strict=True)
-        lacks = [max((q - 1) * s + r - n, 0) for n, q, r, s in settings]
-        return [(lack // 2, lack - lack // 2) for lack in lacks]
-    raise ValueError(f"padding takes whole numbers, 'valid', 'same' or 'full', got {padding!r}")
-
-
-def check_channels(name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> None:
-    """Raise unless x, weight and bias fit one another."""
+def check_weights(
+    name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool
+) -> None:
+    """Raise unless x, weight, bias and groups fit one another."""
+    check_tensors(name, weight=weight)
     if weight.ndim != x.ndim:
+        layout = "(C, K/groups, *window)" if transposed else "(K, C/groups, *window)"
         raise RuntimeError(
-            f"{name}: expected a weight of {x.ndim} axes, (K, C/groups, *window), got shape "
-            f"{weight.shape}"
+            f"{name}: expected a weight of {x.ndim} axes, {layout}, got shape {weight.shape}"
         )
-    if groups < 1 or weight.shape[0] % groups:
-        raise ValueError(
-            f"{name}: groups has to divide the {weight.shape[0]} output channels, got {groups}"
-        )
-    if x.shape[1] != weight.shape[1] * groups:
+    per_axis(f"{name}: groups", groups, 1)
+    if weight.shape[0] % groups:
+        side = "input" if transposed else "output"
         raise RuntimeError(
-            f"{name}: a weight of shape {weight.shape} with groups={groups} takes "
-            f"{weight.shape[1] * groups} channels, got {x.shape[1]} in an input of shape {x.shape}"
+            f"{name}: groups has to divide the {weight.shape[0]} {side} channels of a weight of "
+            f"shape {weight.shape}, got {groups}"
         )
-    check_bias(name, weight, bias)
+    one_side, other = weight.shape[0], weight.shape[1] * groups
+    takes, gives = (one_side, other) if transposed else (other, one_side)
+    if x.shape[1] != takes:
+        raise RuntimeError(
+            f"{name}: a weight of shape {weight.shape} with groups={groups} takes {takes} "
+            f"channels, got {x.shape[1]} in an input of shape {x.shape}"
+        )
+    if bias is None:
+        return
+    check_tensors(name, bias=bias)
+    if bias.shape != (gives,):
+        raise RuntimeError(
+            f"{name}: a weight of shape {weight.shape} takes a bias of shape {(gives,)}, got "
+            f"{bias.shape}"
+        )
 
 
-def check_bias(name: str, weight: Tensor, bias: Tensor | None) -> None:
-    """Raise unless there is one bias for each output of weight, or none."""
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise RuntimeError(
-            f"{name}: a weight of shape {weight.shape} takes a bias of shape {weight.shape[:1]}, "
-            f"got {bias.shape}"
-        )
+# --- convolution ----------------------------------------------------------------------------------
 
 
 def convolved(
@@ -64,30 +55,17 @@ def convolved(
     padding: Size | str,
     dilation: Size,
     groups: int,
+    flip: bool,
 ) -> Tensor:
     """conv1d, conv2d and conv3d: `rank` axes of space."""
     name = f"conv{rank}d"
     x = batched(name, input, rank)
-    check_channels(name, x, weight, bias, groups)
-    stride = per_axis(f"{name}: stride", stride, rank)
-    dilation = per_axis(f"{name}: dilation", dilation, rank)
-    reach = spans(weight.shape[2:], dilation)
-    if isinstance(padding, str):
-        border = borders(padding, x.shape[2:], reach, stride)
-        padding = tuple([before for before, _ in border])
-        if any(before != behind for before, behind in border):
-            ends = [(0, behind - before) for before, behind in border]
-            x = shape.pad_constant(x, pads=((0, 0), (0, 0), *ends), value=0)
-    else:
-        padding = per_axis(f"{name}: padding", padding, rank, 0)
-    room = tuple([n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True)])
-    if any(r > n for r, n in zip(reach, room, strict=True)):
-        raise RuntimeError(
-            f"{name}: a window that reaches over {reach} does not fit into an input of shape "
-            f"{input.shape}, which is {room} with its padding"
-        )
-    z = conv.conv(x, weight, bias, stride, padding, dilation, groups)
-    return z if x.ndim == input.ndim else z[0]
+    check_weights(name, x, weight, bias, groups, transposed=False)
+    slide = sliding(name, x.shape[2:], weight.shape[2:], stride, padding, dilation)
+    if flip:
+        weight = shape.flip(weight, tuple(range(2, weight.ndim)))
+    z = conv.conv(slide.framed(x), weight, bias, *slide.settings, groups)
+    return z if input.ndim == rank + 2 else z[0]
 
 
 def conv1d(
@@ -98,12 +76,14 @@ def conv1d(
     padding: Size | str = 0,
     dilation: Size = 1,
     groups: int = 1,
+    *,
+    flip: bool = False,
 ) -> Tensor:
     """The cross-correlation of input with weight along one axis; see conv2d.
 
     Shape: input (N, C, L), weight (K, C/groups, R), bias (K,) -> (N, K, P).
     """
-    return convolved(1, input, weight, bias, stride, padding, dilation, groups)
+    return convolved(1, input, weight, bias, stride, padding, dilation, groups, flip)
 
 
 def conv2d(
@@ -114,20 +94,23 @@ def conv2d(
     padding: Size | str = 0,
     dilation: Size = 1,
     groups: int = 1,
+    *,
+    flip: bool = False,
 ) -> Tensor:
     """The cross-correlation of input with weight, which networks call convolution, plus bias.
 
     padding: zeros on both sides of each axis, or "valid" (none), "same" (as many outputs as inputs,
-    over the stride, rounded up) or "full" (every window that touches the input).
+    over the stride, rounded up) or "full" (every window that touches the input). flip: convolution
+    in the sense of mathematics: the kernels are turned by 180 degrees.
 
     Shape: input (N, C, H, W), weight (K, C/groups, R, S), bias (K,) -> (N, K, P, Q) with
-    P = (H + 2 padding - dilation (R - 1) - 1) // stride + 1, and so for Q.
+    P = (H + 2 padding - dilation (R - 1) - 1) // stride + 1, and so for Q. Or both without N.
 
-    Raises: RuntimeError where shapes do not fit one another, ValueError for settings out of range.
+    Raises: RuntimeError where shapes do not fit one another, or settings are out of range.
 
-    Differs: "same" goes with any stride, and there is "full".
+    Differs: "same" goes with any stride, and there are "full" and flip.
     """
-    return convolved(2, input, weight, bias, stride, padding, dilation, groups)
+    return convolved(2, input, weight, bias, stride, padding, dilation, groups, flip)
 
 
 def conv3d(
@@ -138,12 +121,124 @@ def conv3d(
     padding: Size | str = 0,
     dilation: Size = 1,
     groups: int = 1,
+    *,
+    flip: bool = False,
 ) -> Tensor:
     """The cross-correlation of input with weight along three axes; see conv2d.
 
     Shape: input (N, C, D, H, W), weight (K, C/groups, T, R, S), bias (K,) -> (N, K, O, P, Q).
     """
-    return convolved(3, input, weight, bias, stride, padding, dilation, groups)
+    return convolved(3, input, weight, bias, stride, padding, dilation, groups, flip)
+
+
+# --- transposed convolution -----------------------------------------------------------------------
+
+
+def transposed(
+    rank: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Size,
+    padding: Size,
+    output_padding: Size,
+    groups: int,
+    dilation: Size,
+) -> Tensor:
+    """conv_transpose1d, 2d and 3d: `rank` axes of space."""
+    name = f"conv_transpose{rank}d"
+    x = batched(name, input, rank)
+    check_weights(name, x, weight, bias, groups, transposed=True)
+    stride = per_axis(f"{name}: stride", stride, rank)
+    padding = per_axis(f"{name}: padding", padding, rank, 0)
+    extra = per_axis(f"{name}: output_padding", output_padding, rank, 0)
+    dilation = per_axis(f"{name}: dilation", dilation, rank)
+    if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
+        raise RuntimeError(
+            f"{name}: output_padding has to be smaller than stride or dilation, got {extra} with "
+            f"stride {stride} and dilation {dilation}"
+        )
+    # An extra output beyond the stride is where one more input, a zero, would have its window.
+    x = behind(x, [e // s for e, s in zip(extra, stride, strict=True)])
+    reach = spans(weight.shape[2:], dilation)
+    axes = zip(x.shape[2:], stride, padding, reach, extra, strict=True)
+    space = tuple([(n - 1) * s - 2 * p + r + e % s for n, s, p, r, e in axes])
+    if min(*x.shape[2:], *weight.shape[2:]) < 1 or min(space) < 0:
+        raise RuntimeError(
+            f"{name}: an input of shape {input.shape} and a weight of shape {weight.shape} with "
+            f"these settings give an output of size {space}"
+        )
+    z = conv.conv_dx(x, weight, space, stride, padding, dilation, groups)
+    if bias is not None:
+        z = z + shape.reshape(bias, (-1, *[1] * rank))
+    return z if input.ndim == rank + 2 else z[0]
+
+
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Size = 0,
+    output_padding: Size = 0,
+    groups: int = 1,
+    dilation: Size = 1,
+) -> Tensor:
+    """The transposed convolution along one axis; see conv_transpose2d.
+
+    Shape: input (N, C, L), weight (C, K/groups, R), bias (K,) -> (N, K, P).
+    """
+    settings = (stride, padding, output_padding, groups, dilation)
+    return transposed(1, input, weight, bias, *settings)
+
+
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Size = 0,
+    output_padding: Size = 0,
+    groups: int = 1,
+    dilation: Size = 1,
+) -> Tensor:
+    """The gradient of conv2d for its input, as a layer: every input adds a scaled kernel.
+
+    padding: how much is cut off on both sides of each axis. output_padding: how many more outputs
+    there are behind each axis; with a stride, inputs of several sizes have equally large outputs
+    under conv2d, and this says which size is wanted back.
+
+    Shape: input (N, C, H, W), weight (C, K/groups, R, S), bias (K,) -> (N, K, P, Q) with
+    P = (H - 1) stride - 2 padding + dilation (R - 1) + output_padding + 1, and so for Q. Or both
+    without N.
+
+    Raises: RuntimeError where shapes do not fit one another, or settings are out of range.
+
+    Source: Zeiler et al. 2010, "Deconvolutional networks"; Goodfellow et al. 2016, section 9.5.
+    """
+    settings = (stride, padding, output_padding, groups, dilation)
+    return transposed(2, input, weight, bias, *settings)
+
+
+def conv_transpose3d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Size = 1,
+    padding: Size = 0,
+    output_padding: Size = 0,
+    groups: int = 1,
+    dilation: Size = 1,
+) -> Tensor:
+    """The transposed convolution along three axes; see conv_transpose2d.
+
+    Shape: input (N, C, D, H, W), weight (C, K/groups, T, R, S), bias (K,) -> (N, K, O, P, Q).
+    """
+    settings = (stride, padding, output_padding, groups, dilation)
+    return transposed(3, input, weight, bias, *settings)
+
+
+# --- partial connections --------------------------------------------------------------------------
 
 
 def linked(table: Table) -> list[tuple[int, int]]:
@@ -178,54 +273,6 @@ def partial_conv2d(
             f"partial_conv2d: a table of {len(links)} links takes a weight of shape "
             f"({len(links)}, R, S), got {weight.shape}"
         )
-    key = shape.raw_key(weight, tuple(map(list, zip(*links, strict=True))))
-    dense = shape.index_add(weight, key, (len(table[0]), len(table), *weight.shape[1:]))
+    key = indexing.raw_key(weight, tuple(map(list, zip(*links, strict=True))))
+    dense = indexing.put_at(weight, key, (len(table[0]), len(table), *weight.shape[1:]))
     return conv2d(input, dense, bias, stride, padding, dilation)
-
-
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """input · weightᵀ + bias.
-
-    Shape: input (*, in), weight (out, in), bias (out,) -> (*, out).
-
-    Raises: RuntimeError where shapes do not fit one another.
-    """
-    if weight.ndim != 2 or not input.ndim or input.shape[-1] != weight.shape[1]:
-        raise RuntimeError(
-            f"linear: expected an input (*, in) and a weight (out, in), got shapes {input.shape} "
-            f"and {weight.shape}"
-        )
-    check_bias("linear", weight, bias)
-    z = reduce.matmul(input, shape.transpose(weight, 0, 1))
-    return z if bias is None else z + bias
-
-
-def pad(
-    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
-) -> Tensor:
-    """input within a border of `value` (0 by default); a negative width cuts off instead.
-
-    pad: how wide, before and behind the last axis, then the one before it, as far as given.
-
-    Raises: ValueError for a mode other than "constant", or a pad of odd length, longer than the
-    axes, or that leaves less than nothing.
-
-    Differs: there is no "reflect", "replicate" and "circular" yet.
-    """
-    if mode != "constant":
-        raise ValueError(f"pad: mode is 'constant', got {mode!r}")
-    widths = [operator.index(n) for n in pad]
-    ends = list(zip(widths[-2::-2], widths[::-2], strict=False))  # the last axis was named first
-    ends = [(0, 0)] * (input.ndim - len(ends)) + ends
-    sizes = [n + a + b for n, (a, b) in zip(input.shape, ends, strict=False)]
-    if len(widths) % 2 or len(ends) > input.ndim or min(sizes, default=0) < 0:
-        raise ValueError(
-            f"pad: expected two widths for each of the last axes of shape {input.shape}, leaving "
-            f"no size below 0, got {pad!r}"
-        )
-    if any(min(e) < 0 for e in ends):
-        sides = zip(input.shape, ends, strict=True)
-        key = tuple([slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in sides])
-        input = shape.getitem(input, key)
-        ends = [(max(a, 0), max(b, 0)) for a, b in ends]
-    return shape.pad_constant(input, pads=tuple(ends), value=0 if value is None else value)

@@ -20,7 +20,7 @@ def check_input(name: str, x: Tensor, least: int, axes: str) -> None:
     """
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} takes a Tensor, got {type(x).__name__}; tg.tensor(...) makes one")
-    if x.dtype.kind != "f":
+    if not x.is_floating_point():
         raise TypeError(f"{name} takes floating numbers, got {x.dtype}; cast them with x.float()")
     if x.ndim < least:
         raise RuntimeError(f"{name}: expected an input of shape {axes}, got {x.shape}")
@@ -345,8 +345,8 @@ def normalize(
 
     Shape: input (*) -> input's.
 
-    Raises: TypeError for anything but a floating Tensor, ValueError for a p that is neither
-    positive nor -inf, IndexError for a dim that is not there.
+    Raises: TypeError for anything but a floating Tensor, RuntimeError for a p that is no number,
+    IndexError for a dim that is not there.
     """
     check_input("normalize", input, 0, "(*)")
     return input / pointwise.clamp(reduce.norm(input, p, dim, True), eps)

@@ -1,6 +1,9 @@
-"""Pooling: the largest element, or the average, of windows."""
+"""Pooling: the largest element, the average, the norm or a drawn element of windows; maxout."""
 
-from ...ops import create, pool
+import math
+
+from ...ops import activation, comparison, create, pointwise, pool, reduce, shape
+from ...random import default_generator
 from ...tensor import Tensor
 from .window import Size, batched, per_axis, spans
 
@@ -28,8 +31,8 @@ def pool_settings(
 ) -> dict[str, tuple]:
     """The settings of a pooling gate.
 
-    Raises: RuntimeError for a border wider than half a window, or no room for one window;
-    ValueError for settings out of range.
+    Raises: RuntimeError for settings out of range, a border wider than half a window, or no room
+    for one window; TypeError for settings that are not whole.
     """
     rank = x.ndim - 2
     window = per_axis(f"{name}: kernel_size", kernel_size, rank)
@@ -111,8 +114,8 @@ def max_pool2d(
 
     Rule: the first largest element of a window gets its gradient.
 
-    Raises: RuntimeError if no window fits or padding is more than half a window, ValueError for
-    other settings out of range.
+    Raises: RuntimeError if no window fits, padding is more than half a window, or other settings
+    are out of range; TypeError for settings that are not whole.
     """
     return largest(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
@@ -207,8 +210,8 @@ def avg_pool2d(
 
     Shape: input (N, C, H, W) -> (N, C, P, Q), as conv2d; rounded up in ceil mode.
 
-    Raises: RuntimeError if no window fits or padding is more than half a window, ValueError for
-    other settings out of range.
+    Raises: RuntimeError if no window fits, padding is more than half a window, or other settings
+    are out of range; TypeError for settings that are not whole.
     """
     return averaged(
         2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
@@ -231,3 +234,137 @@ def avg_pool3d(
     return averaged(
         3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
+
+
+def normed(
+    rank: int,
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Size,
+    stride: Size | None,
+    ceil_mode: bool,
+) -> Tensor:
+    """lp_pool1d, lp_pool2d and lp_pool3d: `rank` axes of space."""
+    name = f"lp_pool{rank}d"
+    if norm_type == 0:
+        raise ZeroDivisionError(f"{name}: norm_type is an exponent other than 0, got {norm_type}")
+    if abs(norm_type) == math.inf:
+        sign = math.copysign(1.0, norm_type)
+        settings = (kernel_size, stride, 0, 1, ceil_mode, False)
+        return largest(rank, pointwise.abs(input) * sign, *settings) * sign
+    powers = pointwise.pow(input, norm_type)
+    z = averaged(rank, powers, kernel_size, stride, 0, ceil_mode, True)
+    count = math.prod(per_axis(f"{name}: kernel_size", kernel_size, rank))
+    zero = comparison.eq(z, 0)  # where the root is steep
+    root = pointwise.pow(pointwise.where(zero, 1.0, z) * count, 1 / norm_type)
+    return pointwise.where(zero, 0.0, root)
+
+
+def lp_pool1d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Size,
+    stride: Size | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """The norm of each window along one axis; see lp_pool2d.
+
+    Shape: input (N, C, L) -> (N, C, P).
+    """
+    return normed(1, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Size,
+    stride: Size | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """(Σ x^p)^(1/p) over each window, p = norm_type; the largest magnitude for p = inf.
+
+    x is taken as it is: with an odd p, negative elements make the sum smaller. stride: by default
+    the window's size. ceil_mode: keep a last window that leaves the input, as if its missing
+    elements were like the others.
+
+    Shape: input (N, C, H, W) -> (N, C, P, Q), as avg_pool2d.
+
+    Rule: the gradient is 0 where the sum is 0.
+
+    Raises: ZeroDivisionError for p = 0, and as avg_pool2d does.
+
+    Source: Sermanet, Chintala & LeCun 2012, section 2.
+    """
+    return normed(2, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool3d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Size,
+    stride: Size | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """The norm of each window along three axes; see lp_pool2d.
+
+    Shape: input (N, C, D, H, W) -> (N, C, O, P, Q).
+    """
+    return normed(3, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def stochastic_pool2d(
+    input: Tensor,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    ceil_mode: bool = False,
+    training: bool = True,
+) -> Tensor:
+    """One element of each window, drawn with a probability proportional to it.
+
+    Outside training the average with these probabilities as weights, Σ x² / Σ x. Elements below 0
+    count as 0, and of a window of zeros the result is 0. The other settings are max_pool2d's.
+
+    Shape: input (N, C, H, W) -> (N, C, P, Q), as max_pool2d.
+
+    Rule: in training the drawn element gets the gradient.
+
+    Raises: as max_pool2d.
+
+    Source: Zeiler & Fergus 2013, sections 3 and 3.1.
+    """
+    x = activation.relu(batched("stochastic_pool2d", input, 2))
+    settings = pool_settings("stochastic_pool2d", x, kernel_size, stride, padding, 1, ceil_mode)
+    if training:
+        del settings["dilation"]
+        seed, counter = default_generator.take()
+        z = pool.pick(x, pool.drawn_places(x, **settings, seed=seed, counter=counter))
+    else:
+        total = pool.window_sum(x, **settings)
+        total = pointwise.where(comparison.eq(total, 0), 1.0, total)
+        z = pool.window_sum(x * x, **settings) / total
+    return z if x.ndim == input.ndim else z[0]
+
+
+def maxout(input: Tensor, pieces: int, dim: int = 1) -> Tensor:
+    """The largest of every `pieces` neighbouring channels, `dim` being the axis of channels.
+
+    After a layer with weights the units are convex functions of its input, made of so many planes.
+
+    Shape: input (N, C, *) -> (N, C / pieces, *).
+
+    Rule: the first of the largest channels gets the gradient.
+
+    Raises: RuntimeError if the channels cannot be divided by `pieces`, IndexError for an axis that
+    is not there.
+
+    Source: Goodfellow et al. 2013, section 3.
+    """
+    (pieces,) = per_axis("maxout: pieces", pieces, 1)
+    x = shape.movedim(input, dim, -1)
+    if x.shape[-1] % pieces:
+        raise RuntimeError(
+            f"maxout: axis {dim} of shape {input.shape} cannot be divided into groups of {pieces}"
+        )
+    groups = shape.unflatten(x, -1, (x.shape[-1] // pieces, pieces))
+    return shape.movedim(reduce.max(groups, -1)[0], -1, dim)
