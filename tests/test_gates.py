@@ -176,8 +176,9 @@ def test_the_device_double_computes_the_same(name, double, data):
         agree("device double", a, b, ROUNDING)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.filterwarnings("ignore:var")  # PyTorch warns of variances of one number
 @pytest.mark.parametrize("name", [name for name in NAMES if ROWS[name].torch])
 @given(data=st.data())
-def test_pytorch_computes_the_same(name, torch, data):
-    check_against_torch(name, data.draw(ROWS[name].cases), torch)
+def test_pytorch_computes_the_same(name, torch, dtype, data):
+    check_against_torch(name, data.draw(ROWS[name].cases), torch, dtype)
