@@ -4,7 +4,10 @@
 which carry their local gradients. Names are PyTorch's. Not related to the project called tinygrad.
 """
 
-from . import autograd, cuda, data, io, kernels, models, nn, ops, optim, random, train, utils, viz
+import importlib as _importlib
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from . import autograd, cuda, io, kernels, nn, ops, optim, random
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .io import load, save
 from .kernels import can_cast, get_default_dtype, promote_types, set_default_dtype
@@ -293,8 +296,22 @@ bool = _np.dtype("bool")
 __version__ = "0.1.0"
 
 
+# Parts that are imported when they are first used: together they take longer than all the rest.
+_LATER = {"data", "models", "train", "utils", "viz"}
+
+if _TYPE_CHECKING:
+    from . import data, models, train, utils, viz
+
+
 def __getattr__(name: str) -> object:
-    """The dtype bfloat16, which belongs to the package ml_dtypes."""
+    """A part that is imported at its first use, or bfloat16, which belongs to ml_dtypes."""
+    if name in _LATER:
+        return _importlib.import_module(f".{name}", __name__)
     if name == "bfloat16":
         return _bfloat16()
     raise AttributeError(f"module 'tinygrad_cnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, those included that are not imported yet."""
+    return sorted({*globals(), *_LATER, "bfloat16"})

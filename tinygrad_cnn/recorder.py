@@ -74,6 +74,8 @@ def promoted(floats: bool, *raws: object) -> list:
     for raw in raws:
         if isinstance(raw, np.generic):
             raw = raw.item()
+        if type(raw) is int and dtype.kind in "iu":
+            raw = np.int64(raw).astype(dtype).item()  # 300 is 44 among uint8, as in PyTorch
         elif hasattr(raw, "dtype") and raw.dtype != dtype:
             raw = raw.astype(dtype)
         out.append(raw)
