@@ -46,13 +46,16 @@ class Gate:
     one or two inputs and no settings, so that scalar mode may call `spread` straight away.
     """
 
-    def __init__(self, body: Callable, rules: dict, kind: str, floats: bool, many: bool) -> None:
+    def __init__(
+        self, body: Callable, rules: dict, kind: str, floats: bool, many: bool, z_if: str | None
+    ) -> None:
         parameters = inspect.signature(body).parameters.values()
         self.name = body.__name__
         self.body = body
         self.kind = kind
         self.floats = floats
         self.many = many
+        self.z_if = z_if
         self.kernels = {}
         self.rules = rules
         self.inputs = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
@@ -125,31 +128,41 @@ class Gate:
         )
 
 
-def gate(*, floats: bool = False, many: bool = False, **rules: Callable) -> Callable:
+def gate(
+    *, floats: bool = False, many: bool = False, z_if: str | None = None, **rules: Callable
+) -> Callable:
     """The decorator of a primitive.
 
     floats: integers become the default float type first (exp, div). many: the one input is a
-    sequence of any length (cat), kept and handed to the joint rule as a tuple.
+    sequence of any length (cat), kept and handed to the joint rule as a tuple. z_if: the setting
+    without which the rules have no use for the output, so that it is not kept.
     """
-    return lambda body: build(body, rules, "gate", floats, many)
+    return lambda body: build(body, rules, "gate", floats, many, z_if)
 
 
 def composite(body: Callable) -> Callable:
     """The decorator of a derived function, whose body speaks gates only."""
-    return build(body, {}, "composite", False, False)
+    return build(body, {}, "composite")
 
 
 def flat(body: Callable) -> Callable:
     """The decorator of a locally constant function."""
-    return build(body, {}, "flat", False, False)
+    return build(body, {}, "flat")
 
 
-def build(body: Callable, rules: dict, kind: str, floats: bool, many: bool) -> Callable:
+def build(
+    body: Callable,
+    rules: dict,
+    kind: str,
+    floats: bool = False,
+    many: bool = False,
+    z_if: str | None = None,
+) -> Callable:
     """The recording function, with its record at `.gate` and its operator form at `.operator`.
 
     `.full`, where the body has a second result, returns both.
     """
-    record = Gate(body, rules, kind, floats, many)
+    record = Gate(body, rules, kind, floats, many, z_if)
     wide = record.settings or record.shapes or record.aux or many or not all(record.ruled)
     recorder = nary if wide else {1: unary, 2: binary}.get(record.arity, nary)
     call = recorder(record, refuse)

@@ -397,6 +397,7 @@ def kept(record: "Gate", nodes: tuple, z: object, raws: list, settings: dict, au
         keep_z, *keep = record.mask(tuple([n is not None for n in nodes]))
         xs = [raw if k else None for raw, k in zip(raws, keep, strict=True)]
         shapes = [getattr(raws[i], "shape", ()) for i in record.shaped]
+    keep_z = keep_z and (record.z_if is None or settings[record.z_if])
     return (z if keep_z else None, *xs, *settings.values(), *shapes, aux)
 
 

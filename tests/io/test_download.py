@@ -174,6 +174,24 @@ def test_the_next_mirror_is_asked_in_the_same_round(server, path):
     assert path.read_bytes() == CONTENT
 
 
+def test_the_first_digits_of_a_checksum_are_enough(server, path):
+    download([server.url], path, CHECKSUM[:15], pause=0)
+    assert is_intact(path, CHECKSUM[:15])
+    other = "sha256:" + ("0" if CHECKSUM[7] != "0" else "1")
+    assert not is_intact(path, other)
+
+
+def test_without_a_checksum_the_first_whole_answer_is_the_file(server, path):
+    path.parent.mkdir(parents=True)
+    path.with_name("file.bin.part").write_bytes(b"of another file")
+    server.cuts = [70_000]
+    download([server.url], path, None, pause=0)
+    assert path.read_bytes() == CONTENT
+    assert server.asked == [None, None]
+    download([server.url], path, None)
+    assert len(server.asked) == 2
+
+
 def test_offline_says_which_file_to_place_where(path):
     urls = ["http://127.0.0.1:9/a", "http://127.0.0.1:9/b"]
     with pytest.raises(RuntimeError, match=r"could not download file\.bin") as error:

@@ -506,7 +506,7 @@ class Trap:
         return os.mkdir, ("sprung",)
 
 
-def test_a_pickle_is_refused_with_a_hint_and_never_run(tmp_path, monkeypatch):
+def test_a_pickle_is_never_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     array = np.array([Trap()])
     array.dump("pickle.pth")
@@ -514,8 +514,11 @@ def test_a_pickle_is_refused_with_a_hint_and_never_run(tmp_path, monkeypatch):
     with zipfile.ZipFile("zip.pth", "w") as archive:
         archive.write("pickle.pth", "archive/data.pkl")
         archive.writestr("archive/data/0", bytes(8))
-    for name in ("pickle.pth", "zip.pth"):
-        with pytest.raises(ValueError, match=f"{name}: found a pickle, as PyTorch.*not supported"):
+    for name, problem in (
+        ("pickle.pth", "asks for numpy"),
+        ("zip.pth", "has NumPy values of type .O8."),
+    ):
+        with pytest.raises(ValueError, match=f"{name}: its pickle {problem}"):
             tg.load(name)
     with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
         tg.load("objects.npz")

@@ -38,7 +38,7 @@ def test_c3_by_default():
     layer = nn.PartialConv2d(6, 16, 5)
     assert layer.weight.shape == (60, 5, 5)
     assert count(layer) == 6 * 76 + 9 * 101 + 151 == 1_516
-    assert layer.connections((16, 10, 10)) == 151_600
+    assert tg.viz.summary(layer, (6, 14, 14)).connections == 151_600
     assert repr(layer) == "PartialConv2d(6, 16, kernel_size=(5, 5), stride=(1, 1), links=60)"
     assert list(layer.state_dict()) == ["weight", "bias"]
 
@@ -85,7 +85,7 @@ def test_subsampling_by_hand():
     x = tg.tensor([[[1.0, 2, 3, 4], [5, 6, 7, 8]], [[1, 0, 0, 0], [0, 0, 0, 1]]])
     assert layer(x).tolist() == [[[8, 12]], [[2, 2]]]
     assert count(nn.Subsampling2d(6)) == 12
-    assert nn.Subsampling2d(6).connections((6, 14, 14)) == 5_880
+    assert tg.viz.summary(nn.Subsampling2d(6), (6, 28, 28)).connections == 5_880
 
 
 def test_windows_of_subsampling_may_overlap():
@@ -111,7 +111,7 @@ def test_distances_to_codes():
     assert layer(tg.tensor(codes)).argmax(1).tolist() == list(range(10))
     assert gradcheck(layer, [x], atol=1e-6)
     assert list(layer.parameters()) == []
-    assert layer.codes.numel() == layer.connections((10,)) == 840
+    assert layer.codes.numel() == tg.viz.summary(layer, (84,)).connections == 840
     assert repr(layer) == "EuclideanRBF(in_features=84, out_features=10)"
     assert list(layer.state_dict()) == ["codes"]
 

@@ -42,11 +42,6 @@ def test_a_bilinear_layer_has_inputs(torch):
             m.Bilinear(0, 3, 4)
 
 
-def test_a_bilinear_layer_counts_the_products_of_its_inputs():
-    layer = nn.Bilinear(4, 2, 3)
-    assert layer.multiply_adds((5, 3)) == 5 * 3 * 8
-    assert layer.connections((3,)) == 3 * 9
-
 
 # --- embedding ------------------------------------------------------------------------------------
 

@@ -54,9 +54,6 @@ def test_what_sharing_saves():
         == count(nn.Conv2d(1, 1, 2, 2, bias=False))
         == 4
     )
-    local = nn.LocallyConnected2d(1, 1, 4, 2, 2)
-    assert local.connections((1, 2, 2)) == 20
-    assert local.multiply_adds((1, 2, 2)) == nn.Conv2d(1, 1, 2, 2).multiply_adds((1, 2, 2)) == 16
 
 
 def test_texts():

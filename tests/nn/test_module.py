@@ -310,6 +310,25 @@ def test_without_strict_keys_may_differ_but_not_shapes():
         net.load_state_dict({"weight": tg.ones(2)}, strict=False)
 
 
+def test_assigning_shares_the_memory_of_the_state():
+    net = nn.BatchNorm1d(2).to("meta")
+    parameters = list(net.parameters())
+    state = nn.BatchNorm1d(2).double().state_dict()
+    assert net.load_state_dict(state, assign=True) == ([], [])
+    assert all(t.raw is state[key].raw for key, t in net.state_dict().items())
+    assert list(net.parameters()) == parameters
+    net(tg.ones(3, 2, dtype="float64")).sum().backward()
+    assert net.weight.grad.dtype == "float64"
+
+
+def test_assigning_whole_numbers_to_parameters_is_an_error():
+    net = nn.Linear(1, 1)
+    before = net.bias.raw
+    with pytest.raises(RuntimeError, match="weight requires grad, but the state has int64: cast"):
+        net.load_state_dict({"bias": tg.zeros(1), "weight": tg.tensor([[1]])}, assign=True)
+    assert net.bias.raw is before
+
+
 @pytest.mark.parametrize(
     ("state", "words"), [([], "takes a dict, got list"), ({"bias": "a", "weight": 1}, "got 'a'")]
 )

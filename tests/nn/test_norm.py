@@ -265,3 +265,14 @@ def test_a_norm_makes_a_small_net_blind_to_the_scale_of_its_input():
 def test_errors_say_what_was_given(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_states_of_old_files_have_no_count_of_batches(torch):
+    ours, theirs = (m.Sequential(m.Conv2d(1, 3, 1), m.BatchNorm2d(3)) for m in (nn, torch.nn))
+    state = {k: t for k, t in theirs.state_dict().items() if not k.endswith("tracked")}
+    theirs.load_state_dict(state)
+    ours[1].num_batches_tracked.fill_(7)
+    assert ours.load_state_dict({k: tg.tensor(t.numpy()) for k, t in state.items()}) == ([], [])
+    assert ours[1].num_batches_tracked.item() == 7
+    with pytest.raises(RuntimeError, match=r"1\.running_mean.*1\.num_batches_tracked"):
+        ours.load_state_dict({k: t for k, t in ours.state_dict().items() if "1." not in k})

@@ -1,6 +1,5 @@
 """All layers with weights: first values, counts, gradients, dtypes, devices."""
 
-import math
 
 import numpy as np
 import pytest
@@ -97,27 +96,3 @@ def test_first_values_fill_their_bounds(name):
         assert 0 < np.abs(p.raw).max() <= 0.5
     layer.reset_parameters(lambda fan_in: 0.0)
     assert not any(p.raw.any() for p in layer.parameters())
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_connections_are_multiply_adds_and_biases(name):
-    layer, shape = layers()[name]
-    out = layer(tg.zeros(*shape)).shape
-    biases = 0 if layer.bias is None else math.prod(out)
-    assert layer.connections(out) == layer.multiply_adds(out) + biases
-    assert layer.multiply_adds((7, *out)) == 7 * layer.multiply_adds(out)
-
-
-@pytest.mark.parametrize("name", SUMS)
-def test_multiply_adds_are_the_weights_that_are_used(name):
-    """With ones in weights and inputs, and no border, each output is the number of its inputs."""
-    layer, shape = layers(**DOUBLE)[name]
-    if name != "Subsampling2d":
-        layer.padding = (0,) * (len(shape) - 2)
-    with tg.no_grad():
-        for p in layer.parameters():
-            p.fill_(1.0)
-        if layer.bias is not None:
-            layer.bias.zero_()
-    z = layer(tg.ones(*shape, **DOUBLE))
-    assert z.sum().item() == layer.multiply_adds(z.shape)

@@ -29,19 +29,25 @@ def cache_folder() -> Path:
 
 
 def has_checksum(stream: BinaryIO, checksum: str) -> bool:
-    """Whether all that is left in `stream` has `checksum`, written "md5:…" or "sha256:…"."""
+    """Whether all that is left in `stream` has `checksum`, written "md5:…" or "sha256:…".
+
+    The first digits are enough: as many as are known.
+    """
     algorithm, _, expected = checksum.partition(":")
     digest = hashlib.new(algorithm, usedforsecurity=False)
     while chunk := stream.read(CHUNK):
         digest.update(chunk)
-    return digest.hexdigest() == expected
+    return digest.hexdigest().startswith(expected)
 
 
-def is_intact(path: Path, checksum: str) -> bool:
+def is_intact(path: Path, checksum: str | None) -> bool:
     """Whether the file at `path`, or what it unpacks to where it is gzip, has `checksum`.
 
-    The unpacked bytes count because mirrors pack the same bytes into different gzip containers.
+    The unpacked bytes count because mirrors pack the same bytes into different gzip containers. A
+    file of which no checksum is known counts as intact.
     """
+    if checksum is None:
+        return True
     with path.open("rb") as file:
         if has_checksum(file, checksum):
             return True
@@ -67,7 +73,7 @@ def show_progress(name: str, done: int, total: int | None) -> None:
 def download(
     urls: Sequence[str],
     path: str | os.PathLike,
-    checksum: str,
+    checksum: str | None,
     *,
     tries: int = 4,
     pause: float = 1.0,
@@ -77,7 +83,8 @@ def download(
     """The path of a file with `checksum`, fetched from the first of `urls` that gives it.
 
     A file that is there and intact is not fetched again. Every round asks each of `urls` in turn;
-    there are `tries` rounds, and the wait before each doubles.
+    there are `tries` rounds, and the wait before each doubles. Where no checksum is known, what one
+    answer brings in full is the file, and nothing is resumed.
 
     Units: pause and timeout are seconds.
     Raises: RuntimeError if no round brings the right bytes; it names the place for the file.
@@ -93,6 +100,8 @@ def download(
         if round_ > 0:
             time.sleep(pause * 2 ** (round_ - 1))
         for url in urls:
+            if checksum is None:
+                part.unlink(missing_ok=True)
             try:
                 fetch(url, part, timeout, lambda *at: progress(path.name, *at))
             except (OSError, HTTPException) as error:  # URLError is an OSError

@@ -11,6 +11,8 @@ numbers, texts and lists stand for themselves; everything else is an object of o
 
 where name is that of a tensor in the file. The checksum is over the tree and all tensors, so that a
 damaged file is refused, not misread. There is no code in the file, and reading runs none.
+
+What reads PyTorch's files is imported where it is used: few programs need it.
 """
 
 import json
@@ -26,18 +28,12 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from ..tensor import Tensor
+from ..tensor import Device, Tensor
+from .dtypes import DTYPES, NUMBERS, dtype_of
 
 METADATA = "tinygrad_cnn"  # our key in the metadata of a safetensors file
 DEPTH = 100  # levels of nesting, so that reading and writing cannot overflow Python's stack
-NUMBERS = "bool, (u)int8 to (u)int64, float16, bfloat16, float32 or float64"
-DTYPES = {"bool", "float16", "bfloat16", "float32", "float64"}
-DTYPES |= {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
-KINDS = "safetensors file (as save writes) or .npz archive"
-PICKLE = (
-    "found a pickle, as PyTorch's .pth and .pt files hold, which is not supported yet; write the "
-    "state_dict with safetensors.torch.save_file and load that"
-)
+KINDS = "safetensors file (as save writes), .npz archive or file of torch.save"
 
 
 # --- state -> tree and arrays -> state ---
@@ -190,42 +186,83 @@ def write(target: Path, arrays: dict[str, np.ndarray], metadata: dict[str, str])
 # --- reading ---
 
 
-def load(path: str | os.PathLike) -> object:
-    """The state in the file `path`: what `save` was given, or a dict of Tensors.
+def load(
+    path: str | os.PathLike,
+    map_location: str | Device | None = None,
+    *,
+    weights_only: bool = True,
+) -> object:
+    """The state in the file `path`: what `save` was given, what torch.save was, or a dict.
 
     The first bytes, not the suffix, say what a file is. A safetensors file by another program and
-    an .npz archive come back as a flat dict of Tensors. Tensors are on the CPU. Nothing in the file
-    is ever executed, so files from strangers are safe to read.
+    an .npz archive come back as a flat dict of Tensors. A file of PyTorch's torch.save comes back
+    as a nesting of plain values and Tensors, which share memory where they did: an OrderedDict is
+    then a dict, a Parameter a Tensor, a torch.Size a tuple, a dtype NumPy's, a device its name.
+
+    map_location: the device for all Tensors; by default the CPU, wherever they were. Nothing in a
+    file is ever executed, whatever weights_only is, so files from strangers are safe to read.
 
     Raises: FileNotFoundError if there is no such file; ValueError, naming the file and what was
-    expected, if it is damaged, of another kind, or a pickle (as PyTorch's .pth files are).
+    expected, if it is damaged, of another kind, or asks for more than plain values; TypeError if
+    map_location is no device.
+    Differs: from torch.load in that nothing requires gradients, and what needs code is refused.
     """
     path = Path(path)
+    device = device_for(map_location)
     if not path.exists():
         raise FileNotFoundError(f"cannot load {path}: there is no such file; expected a {KINDS}")
     if not path.is_file():
         raise ValueError(f"cannot load {path}: it is not a regular file; expected a {KINDS}")
     with path.open("rb") as file:
-        head = file.read(9)
+        head = file.read(512)
     try:
-        return reader(head)(path)
+        state = reader(head)(path)
     except Exception as error:  # over a damaged file, parsers fail in a dozen ways
         problem = error if type(error) is ValueError else f"{type(error).__name__}: {error}"
         raise ValueError(f"cannot load {path}: {problem}; expected an intact {KINDS}") from error
+    return state if device.type == "cpu" else moved(state, device)
+
+
+def device_for(map_location: object) -> Device:
+    """The device that `map_location` names."""
+    if map_location is None:
+        return Device("cpu")
+    if isinstance(map_location, (str, Device)):
+        return Device(map_location)
+    raise TypeError(
+        f"map_location is one device for all tensors, such as 'cpu', got a "
+        f"{type(map_location).__name__}; without it everything comes to the CPU"
+    )
+
+
+def moved(state: object, device: Device) -> object:
+    """The state with all its Tensors on a device."""
+    if isinstance(state, Tensor):
+        return state.to(device)
+    if type(state) is dict:
+        return {key: moved(item, device) for key, item in state.items()}
+    if type(state) in (list, tuple):
+        return type(state)(moved(item, device) for item in state)
+    return state
 
 
 def reader(head: bytes) -> Callable[[Path], object]:
-    """The function that reads files which begin with the 9 bytes `head`.
+    """The function that reads files which begin with the bytes `head`, 512 where there are so many.
 
     Raises: ValueError if there is none.
     """
-    if head[8:] == b"{":  # the length of the header in 8 bytes, then the header, which is JSON
+    if head[8:9] == b"{":  # the length of the header in 8 bytes, then the header, which is JSON
         return read_safetensors
     if head.startswith(b"PK"):
-        return read_npz
+        return read_zip
     if head.startswith(b"\x80"):
-        raise ValueError(PICKLE)
-    raise ValueError(f"found a file that begins with {head!r}")
+        return read_pickle
+    if head[257:262] == b"ustar":
+        raise ValueError(
+            "it is a tar archive, as torch.save wrote before 2017; load it with PyTorch and save "
+            "it again"
+        )
+    raise ValueError(f"found a file that begins with {head[:9]!r}")
 
 
 def read_safetensors(path: Path) -> object:
@@ -247,20 +284,38 @@ def read_safetensors(path: Path) -> object:
 def tensor_in(file: safe_open, name: str) -> np.ndarray:
     """The tensor `name` of an open safetensors file."""
     if file.get_slice(name).get_dtype() == "BF16":
-        try:
-            import ml_dtypes  # noqa: F401  (it gives NumPy the type)
-        except ImportError as error:
-            raise ValueError(
-                f"its tensor {name!r} is bfloat16, which needs the package ml_dtypes; install it"
-            ) from error
+        dtype_of("bfloat16", f"its tensor {name!r}")
     return file.get_tensor(name)
+
+
+def read_pickle(path: Path) -> object:
+    """The state in a file of torch.save before 1.6."""
+    from .torch_file import read_legacy
+
+    with path.open("rb") as file:
+        return read_legacy(file)
+
+
+def read_zip(path: Path) -> object:
+    """The state in a file of torch.save, or the arrays in a NumPy archive."""
+    import zipfile
+
+    from .torch_file import read_archive
+
+    with path.open("rb") as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except zipfile.BadZipFile as error:
+            raise ValueError("the directory at its end is missing or damaged") from error
+        with archive:
+            if any(name.endswith("data.pkl") for name in archive.namelist()):
+                return read_archive(file, archive)
+    return read_npz(path)
 
 
 def read_npz(path: Path) -> dict[str, Tensor]:
     """The arrays of a NumPy archive."""
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-        if any(name.endswith(".pkl") for name in archive.files):
-            raise ValueError(PICKLE)
         broken = archive.zip.testzip()  # reading an entry checks its sum only if it reads it all
         if broken is not None:
             raise ValueError(f"its entry {broken!r} does not have its checksum")

@@ -356,7 +356,7 @@ def drawn_places(x, out, **_):
 def batch_norm(x, weight, bias, residual, *, eps, relu):
     """The shape of x, and twice one number per channel."""
     statistic = Meta((1, x.shape[1], *[1] * (x.ndim - 2)), x.dtype)
-    return alike(x), (statistic, statistic)
+    return alike(x), (statistic, statistic.copy())
 
 
 def one_hot(target, *, classes, dim, like):

@@ -225,13 +225,6 @@ class Transposed(Convolution):
         settings = (self.stride, self.padding, extra, self.groups, self.dilation)
         return self.function(x, self.weight, self.bias, *settings)
 
-    def multiply_adds(self, output_shape: tuple[int, ...]) -> int:
-        """How many products an output of this shape sums up, counting those that are cut off."""
-        lead, space = output_shape[: -self.rank - 1], output_shape[-self.rank :]
-        axes = zip(space, self.least_size((1,) * self.rank), self.stride, strict=True)
-        inputs = [(n - least) // s + 1 for n, least, s in axes]
-        return math.prod(lead) * self.in_channels * math.prod(inputs) * self.fan_in
-
     def extra_padding(self) -> str:
         """What stands in the text for output_padding."""
         return f", output_padding={self.output_padding}" if any(self.output_padding) else ""

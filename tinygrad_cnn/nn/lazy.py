@@ -67,8 +67,8 @@ class Lazy(Module):
         self.become(self.features_in(x), **place)
         return self.forward(x, *args, **named)
 
-    def prepare(self, state_dict: Mapping[str, Any], prefix: str) -> None:
-        """Become the layer that a state fits.
+    def adapted(self, state_dict: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+        """The state, after becoming the layer that it fits.
 
         Raises: RuntimeError for a state without the tensor that tells the features.
         """
@@ -81,6 +81,7 @@ class Lazy(Module):
                 f"state has only {sorted(state_dict)}"
             ) from None
         self.become(features)
+        return state_dict
 
     def named_own(self, kind: type | tuple[type, ...]) -> list[tuple[str, Any]]:
         """As every module, but there are no parameters and buffers.

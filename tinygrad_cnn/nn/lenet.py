@@ -99,10 +99,6 @@ class PartialConv2d(Convolution):
             x, self.weight, self.bias, self.table, self.stride, self.padding, self.dilation
         )
 
-    def multiply_adds(self, output_shape: tuple[int, ...]) -> int:
-        """How many products an output of this shape sums up; what biases add is not counted."""
-        return math.prod(output_shape) // self.out_channels * sum(self.fans_in())
-
     def extra_repr(self) -> str:
         """The settings that are not at their defaults, and the number of links."""
         return f"{super().extra_repr()}, links={self.weight_shape()[0]}"

@@ -222,11 +222,13 @@ class Module:
         return {path: t.detach() for path, t in self.state_tensors(prefix).items()}
 
     def load_state_dict(
-        self, state_dict: Mapping[str, object], strict: bool = True
+        self, state_dict: Mapping[str, object], strict: bool = True, assign: bool = False
     ) -> IncompatibleKeys:
         """The missing and unexpected keys, after all others were copied into this module's arrays.
 
-        Copied numbers take the dtype and device of their place.
+        Copied numbers take the dtype and device of their place. With `assign` nothing is copied:
+        parameters and buffers share the memory of the state, with its dtypes and on its device, as
+        a model that was built on the device meta needs it.
 
         Raises: RuntimeError that lists every key that is missing or unexpected (if strict) and
         every tensor of the wrong shape; the module is then as it was. TypeError if state_dict is no
@@ -235,7 +237,7 @@ class Module:
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict takes a dict, got {type(state_dict).__name__}")
         for path, module in list(self.named_modules()):
-            module.prepare(state_dict, f"{path}." if path else "")
+            state_dict = module.adapted(state_dict, f"{path}." if path else "")
         own = self.state_tensors()
         missing = [key for key in own if key not in state_dict]
         unexpected = [key for key in state_dict if key not in own]
@@ -251,6 +253,8 @@ class Module:
                     f"size mismatch for {key}: the state has shape {t.shape}, the model "
                     f"{own[key].shape}."
                 )
+            if assign and own[key].requires_grad and not t.is_floating_point():
+                problems.append(f"{key} requires grad, but the state has {t.dtype}: cast it.")
         if problems:
             lines = "\n\t".join(problems)
             raise RuntimeError(
@@ -258,14 +262,18 @@ class Module:
             )
         with no_grad():
             for key, t in given.items():
-                own[key].copy_(t.to(own[key]))
+                if assign:
+                    own[key].data = t
+                else:
+                    own[key].copy_(t.to(own[key]))
         return IncompatibleKeys(missing, unexpected)
 
-    def prepare(self, state_dict: Mapping[str, object], prefix: str) -> None:
-        """What has to happen before a state is loaded, whose keys for this module have a prefix.
+    def adapted(self, state_dict: Mapping[str, object], prefix: str) -> Mapping[str, object]:
+        """A state to be loaded, with what it calls by another name, or does not have, put right.
 
-        Nothing, for most modules.
+        prefix: what the keys of this module begin with. The state itself, for most modules.
         """
+        return state_dict
 
     # --- all tensors, all modules ---
 

@@ -1,5 +1,7 @@
 """Layers that normalise: what they learn, and the statistics they keep for evaluation."""
 
+from collections.abc import Mapping
+
 from ..tensor import Device, Tensor
 from . import functional as F
 from . import init
@@ -71,6 +73,13 @@ class Tracked(Scaled):
         """Set scale and shift to 1 and 0, and reset the running statistics."""
         self.reset_running_stats()
         super().reset_parameters()
+
+    def adapted(self, state_dict: Mapping[str, object], prefix: str) -> Mapping[str, object]:
+        """The state with a count of batches, which files from before 2018 do not have."""
+        key = f"{prefix}num_batches_tracked"
+        if key in state_dict or f"{prefix}running_mean" not in state_dict:
+            return state_dict
+        return {**state_dict, key: self.num_batches_tracked}
 
     def check(self, x: Tensor, channels: int) -> None:
         """Nothing, if x has the right number of axes, and of channels, which lie along `channels`.

@@ -1,8 +1,4 @@
-"""What layers with weights share.
-
-All of them know two numbers about an output of some shape: how many connections lead to it, counted
-as LeCun et al. 1998 count them (a bias is a connection), and how many multiply-adds it takes.
-"""
+"""What layers with weights share."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -29,9 +25,9 @@ def inverse_root(fan_in: int) -> float:
 
 
 class Weighted(Module):
-    """What layers with weights share: first values, and LeCun's counts."""
+    """What layers with weights share: how their first values are drawn."""
 
-    bias = None
+    bias: Parameter | None = None
 
     @property
     def fan_in(self) -> int:
@@ -43,15 +39,3 @@ class Weighted(Module):
         limit = bound(self.fan_in)
         for p in self.parameters(recurse=False):
             init.uniform_(p, -limit, limit)
-
-    def multiply_adds(self, output_shape: tuple[int, ...]) -> int:
-        """How many products an output of this shape sums up; what biases add is not counted."""
-        return math.prod(output_shape) * self.fan_in
-
-    def connections(self, output_shape: tuple[int, ...]) -> int:
-        """How many weights and biases lead to an output of this shape, each time they are used.
-
-        Source: LeCun et al. 1998, section II.B.
-        """
-        biases = 0 if self.bias is None else math.prod(output_shape)
-        return self.multiply_adds(output_shape) + biases

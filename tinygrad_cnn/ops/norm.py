@@ -21,6 +21,7 @@ def per_channel(ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 @gate(
     floats=True,
+    z_if="relu",
     all=lambda g, z, x, weight, aux, needs, eps, relu: batch_norm_dx(
         g, z, x, weight, aux=aux, eps=eps, relu=relu
     ),
