@@ -39,12 +39,9 @@ def outputs(net: nn.Module, *shape: int) -> dict:
     return shapes
 
 
-def multiply_adds(net: nn.Module, *shape: int) -> int:
-    """How many of them the layers with weights take for a batch of this shape."""
-    shapes = outputs(net, *shape)
-    weighted = nn.Conv2d | nn.Linear
-    layers = [(path, m) for path, m in net.named_modules() if isinstance(m, weighted)]
-    return sum(layer.multiply_adds(shapes[path]) for path, layer in layers)
+def multiply_adds(net: nn.Module, *size: int) -> int:
+    """How many of them the layers with weights take for one sample of this shape."""
+    return tg.viz.summary(net, size).multiply_adds
 
 
 def filled(net: nn.Module) -> nn.Module:

@@ -297,10 +297,10 @@ __version__ = "0.1.0"
 
 
 # Parts that are imported when they are first used: together they take longer than all the rest.
-_LATER = {"data", "models", "train", "utils", "viz"}
+_LATER = {"data", "models", "onnx", "train", "utils", "viz"}
 
 if _TYPE_CHECKING:
-    from . import data, models, train, utils, viz
+    from . import data, models, onnx, train, utils, viz
 
 
 def __getattr__(name: str) -> object:

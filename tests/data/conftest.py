@@ -39,3 +39,15 @@ def mnist_folder():
         if (folder / "train-images-idx3-ubyte.gz").is_file():
             return folder
     pytest.fail(f"TINYGRAD_CNN_DATA is {data}, where there is no MNIST")
+
+
+@pytest.fixture(scope="session")
+def cifar_folder():
+    """The folder with the real CIFAR-10 in its binary version, in $TINYGRAD_CNN_DATA."""
+    data = os.environ.get("TINYGRAD_CNN_DATA")
+    if not data:
+        pytest.skip("set TINYGRAD_CNN_DATA to the folder that holds cifar10/ with the real files")
+    for folder in (Path(data) / "cifar10", Path(data)):
+        if (folder / "test_batch.bin").is_file():
+            return folder
+    pytest.skip(f"TINYGRAD_CNN_DATA is {data}, where there is no CIFAR-10")

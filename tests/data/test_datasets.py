@@ -2,6 +2,8 @@
 
 import gzip
 import hashlib
+import io
+import tarfile
 from importlib.resources import files
 
 import numpy as np
@@ -182,6 +184,135 @@ def test_mnist_numbers(mnist_folder):
     assert abs(train.images.std() / 255 - 0.3081) < 5e-5
     assert train.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert np.bincount(test.labels).min() == 892
+
+
+# --- CIFAR, with files of a few images made here ---
+
+KINDS = {"CIFAR10": (1, 10, 5), "CIFAR100": (2, 100, 1)}  # bytes of labels, classes, training files
+
+
+@pytest.fixture(params=KINDS)
+def small(request, tmp_path):
+    """A CIFAR of four images a file: its class, its files by name, a folder with its archive."""
+    label_bytes, classes, _ = KINDS[request.param]
+    base = getattr(datasets, request.param)
+    rng = np.random.default_rng(0)
+    files = {}
+    for name in (*base.train_files, *base.test_files):
+        records = rng.integers(0, 256, (4, label_bytes + 3072), np.uint8)
+        records[:, label_bytes - 1] %= classes
+        files[name] = records.tobytes()
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    path = mirror / base.urls[0].rpartition("/")[2]
+    with tarfile.open(path, "w:gz") as archive:
+        for name in reversed(files):  # in any order, and among others
+            for member in (name, name + ".md5"):
+                info = tarfile.TarInfo(f"{base.folder}/{member}")
+                info.size = len(files[name])
+                archive.addfile(info, io.BytesIO(files[name]))
+
+    class Small(base):
+        """A few images."""
+
+        urls = (path.as_uri(),)
+        checksum = "md5:" + hashlib.md5(path.read_bytes()).hexdigest()
+
+    return Small, files, mirror
+
+
+def expected_of(cls, files, names):
+    """Images and labels, a byte at a time."""
+    start = cls.label_bytes
+    images, labels = [], []
+    for name in names:
+        for at in range(0, len(files[name]), start + 3072):
+            labels.append(files[name][at + start - 1])
+            pixels = files[name][at + start : at + start + 3072]
+            images.append([[pixels[c * 1024 + i * 32 :][:32] for i in range(32)] for c in range(3)])
+    return np.array([[[list(row) for row in plane] for plane in image] for image in images]), labels
+
+
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize("layout", ["files", "folder", "archive", "archive at home"])
+def test_cifar_from_a_folder(small, tmp_path, layout, train):
+    cls, files, mirror = small
+    root = tmp_path / "root"
+    inside = {"files": ".", "folder": cls.folder, "archive": ".", "archive at home": "Small"}
+    place = root / inside[layout]
+    place.mkdir(parents=True)
+    if layout.startswith("archive"):
+        (archive,) = mirror.iterdir()
+        (place / archive.name).write_bytes(archive.read_bytes())
+    else:
+        for name, content in files.items():
+            (place / name).write_bytes(content)
+    data = cls(root, train)
+    images, labels = expected_of(cls, files, cls.train_files if train else cls.test_files)
+    np.testing.assert_array_equal(data.images, images)
+    assert data.images.dtype == np.uint8
+    assert data.labels.tolist() == labels
+    assert data[1][0].shape == (3, 32, 32)
+
+
+def test_cifar_downloads_once_into_the_cache(small, tmp_path, monkeypatch):
+    cls, _, mirror = small
+    monkeypatch.setenv("TINYGRAD_CNN_CACHE", str(tmp_path / "cache"))
+    first = cls(download=True)
+    (archive,) = mirror.iterdir()
+    archive.unlink()
+    np.testing.assert_array_equal(cls(download=True).images, first.images)
+    assert (tmp_path / "cache" / "Small" / archive.name).is_file()
+
+
+def test_cifar_missing_says_what_to_do(small, tmp_path):
+    cls, *_ = small
+    with pytest.raises(RuntimeError, match="pass download=True") as error:
+        cls(tmp_path / "nowhere")
+    assert cls.urls[0] in str(error.value)
+    assert str(tmp_path / "nowhere" / "Small") in str(error.value)
+
+
+def test_cifar_damaged_archive_is_named(small):
+    cls, _, mirror = small
+    (archive,) = mirror.iterdir()
+    archive.write_bytes(archive.read_bytes()[:-100])
+    with pytest.raises(ValueError, match=r"tar.gz is damaged.*expected content with md5:"):
+        cls(mirror)
+
+
+def test_cifar_damaged_files_are_named(small, tmp_path):
+    cls, files, _ = small
+    name = cls.test_files[0]
+    size = cls.label_bytes + 3072
+    for content, words in (
+        (files[name][:-1], rf"{name} is cut short.*records of {size} bytes, got {4 * size - 1}"),
+        (b"", "got 0 bytes"),
+        (b"\xff" * size, f"labels below {len(cls.classes)}, got 255"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=words):
+            cls(tmp_path, train=False)
+
+
+def test_cifar_numbers_and_classes():
+    for name, (label_bytes, classes, parts) in KINDS.items():
+        cls = getattr(datasets, name)
+        assert len(cls.classes) == len(set(cls.classes)) == classes
+        assert list(cls.classes) == sorted(cls.classes)
+        assert (len(cls.train_files), cls.label_bytes) == (parts, label_bytes)
+        assert len(cls.checksum) == len("md5:") + 32
+
+
+def test_real_cifar(cifar_folder):
+    train = datasets.CIFAR10(cifar_folder)
+    test = datasets.CIFAR10(cifar_folder, train=False)
+    assert repr(train) == "CIFAR10(50000 images 3x32x32, 10 classes)"
+    assert np.bincount(train.labels).tolist() == [5000] * 10
+    assert np.bincount(test.labels).tolist() == [1000] * 10
+    assert [train.classes[i] for i in train.labels[:4]] == ["frog", "truck", "truck", "deer"]
+    mean = train.images.mean((0, 2, 3)) / 255
+    np.testing.assert_allclose(mean, [0.4914, 0.4822, 0.4465], atol=5e-5)
 
 
 def test_checksums_and_classes_are_complete():

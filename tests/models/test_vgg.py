@@ -31,7 +31,7 @@ def test_keys_shapes_and_parameters_are_torchvisions(name):
 def test_totals(name, parameters, products):
     net = made(name)
     assert count(net) == parameters
-    assert multiply_adds(net, 1, 3, 224, 224) == products
+    assert multiply_adds(net, 3, 224, 224) == products
 
 
 def test_the_courses_parts():

@@ -1,9 +1,16 @@
-"""`tinygrad-cnn summary`: the layers of a model with their sizes and counts."""
+"""`tinygrad-cnn summary`: the layers of a model with their sizes, counts and formulas."""
 
 import argparse
+import ast
+import difflib
+import inspect
+import json
+from typing import Any
 
-from .. import viz
-from ..train.recipe import MODELS, SIDES
+from .. import models, viz
+from ..nn import Module
+from ..tensor import Device
+from .options import at_least_one, at_least_zero
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -12,14 +19,93 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "summary",
         help="show the layers of a model with their sizes and counts",
         description="Show the layers of a model: output shape, parameters, connections (each use "
-        "of a weight or bias) and multiply-adds, for one image.",
+        "of a weight or bias), multiply-adds forward and backward, what they keep for the way "
+        "back, receptive field and jump. No number of the model is made.",
+        epilog=f"Models: {', '.join(models.INPUT_SIZES)}.",
     )
-    parser.add_argument("model", choices=MODELS)
+    parser.add_argument("model", type=model_name, metavar="MODEL", help="one of those named below")
+    parser.add_argument(
+        "--input-size",
+        type=size,
+        metavar="C,H,W",
+        help="shape of one input, such as 3,224,224 (default: the one that the model documents)",
+    )
+    parser.add_argument(
+        "--batch-size", type=at_least_one, default=1, metavar="N", help="inputs in a training step"
+    )
+    parser.add_argument(
+        "--depth", type=at_least_zero, metavar="N", help="levels of modules to show (default: all)"
+    )
+    parser.add_argument(
+        "--set",
+        type=setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the model, such as num_classes=10; may be given several times",
+    )
+    parser.add_argument(
+        "--formulas", action="store_true", help="also show how sizes and parameters come about"
+    )
+    forms = parser.add_mutually_exclusive_group()
+    forms.add_argument("--json", action="store_true", help="as JSON, with the formulas")
+    forms.add_argument("--markdown", action="store_true", help="as Markdown")
     parser.set_defaults(run=run)
+
+
+def model_name(text: str) -> str:
+    """The name of a model."""
+    if text in models.INPUT_SIZES:
+        return text
+    near = difflib.get_close_matches(text, models.INPUT_SIZES, n=3)
+    meant = f"did you mean {' or '.join(near)}?" if near else "see --help for all of them"
+    raise argparse.ArgumentTypeError(f"there is no model {text!r}; {meant}")
+
+
+def size(text: str) -> tuple[int, ...]:
+    """A shape such as 3,224,224 or 3x224x224."""
+    parts = text.replace("x", ",").split(",")
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is no shape such as 3,224,224")
+    return tuple(map(int, parts))
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """A name and its value: a Python number, truth value or tuple, else a string."""
+    name, sign, value = text.partition("=")
+    if not sign or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text!r} is no setting such as num_classes=10")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+def built(name: str, settings: dict[str, Any]) -> Module:
+    """A model without numbers.
+
+    Raises: ValueError for settings that it does not have.
+    """
+    builder = getattr(models, name)
+    try:
+        with Device("meta"):
+            return builder(**settings)
+    except TypeError as error:
+        takes = ", ".join(inspect.signature(builder).parameters)
+        raise ValueError(f"{name} takes the settings {takes}: {error}") from error
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the table; returns the exit code."""
-    side = SIDES[args.model]
-    print(viz.summary(MODELS[args.model](), (1, side, side)))
+    model = built(args.model, dict(args.set))
+    input_size = args.input_size or models.INPUT_SIZES[args.model]
+    made = viz.summary(model, input_size, args.batch_size, depth=args.depth)
+    if args.json:
+        print(json.dumps(made.to_dict(), indent=2))
+        return 0
+    formulas = made.formula_table()
+    print(made.markdown() if args.markdown else made)
+    if args.formulas:
+        print()
+        print(formulas.markdown() if args.markdown else formulas)
     return 0

@@ -1,18 +1,20 @@
-"""Image data sets that fit in memory: Digits comes with the package, the others as IDX files.
+"""Image data sets that fit in memory: Digits comes with the package, the others as files.
 
 Images are bytes (N, C, H, W) in `images`, labels int64 (N,) in `labels`; both are NumPy arrays, so
 a whole batch is one index. `dataset[i]` is (image, label) after the transforms.
 """
 
 import os
+import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ..io.download import cache_folder, download
+from ..io.download import cache_folder, download, is_intact
 from .dataset import Dataset
 from .idx import read_idx
+from .image_folder import ImageFolder as ImageFolder
 from .transforms import apply
 
 FOLDER = Path(__file__).parent
@@ -183,3 +185,130 @@ class FashionMNIST(MNIST):
         "t10k-images-idx3-ubyte": "md5:8181f5470baa50b63fa0f6fddb340f0a",
         "t10k-labels-idx1-ubyte": "md5:15d484375f8d13e6eb1aabb0c3f46965",
     }
+
+
+class CIFAR10(ImageDataset):
+    """Photographs of ten things: 50,000 for training, 10,000 for the test, (N, 3, 32, 32) of bytes.
+
+    Reads the files of the binary version from the folder `root`, or from the folder in it that the
+    archive unpacks to; or the archive itself, in `root` or `root`/CIFAR10. With download=True the
+    archive is fetched into the latter if nothing is there. An archive has to have the checksum of
+    the published one.
+
+    root: by default $TINYGRAD_CNN_CACHE, else ~/.cache/tinygrad_cnn.
+
+    Raises: RuntimeError if nothing is there or it cannot be fetched, ValueError for damaged files.
+    Source: Krizhevsky (2009), Learning multiple layers of features from tiny images, chapter 3.
+    """
+
+    classes = (
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    )
+    urls: tuple[str, ...] = ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",)
+    checksum: str = "md5:c32a1d4ab5d03f1284b67883e8d87530"  # of the archive
+    folder: str = "cifar-10-batches-bin"  # what the archive unpacks to
+    train_files: tuple[str, ...] = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
+    test_files: tuple[str, ...] = ("test_batch.bin",)
+    label_bytes: int = 1  # before each image; the last of them is the class
+
+    def __init__(
+        self,
+        root: str | os.PathLike | None = None,
+        train: bool = True,
+        transform: Callable | None = None,
+        target_transform: Callable | None = None,
+        download: bool = False,
+    ) -> None:
+        place = cache_folder() if root is None else Path(root).expanduser()
+        contents = self.read(self.train_files if train else self.test_files, place, download)
+        records = np.concatenate([self.records(name, content) for name, content in contents])
+        labels = records[:, self.label_bytes - 1]
+        images = records[:, self.label_bytes :].reshape(-1, 3, 32, 32)
+        super().__init__(images, labels, transform, target_transform)
+
+    def read(self, names: Sequence[str], place: Path, fetch: bool) -> list[tuple[str, bytes]]:
+        """The files' names, as an error is to show them, and their bytes."""
+        for folder in (place, place / self.folder):
+            paths = [folder / name for name in names]
+            if all(path.is_file() for path in paths):
+                return [(str(path), path.read_bytes()) for path in paths]
+        wanted = [f"{self.folder}/{name}" for name in names]
+        path = self.archive(place, fetch)
+        with tarfile.open(path) as archive:  # read in its own order: it can only be unpacked once
+            found = {m.name: archive.extractfile(m).read() for m in archive if m.name in wanted}
+        return [(f"{path}: {name}", found[name]) for name in wanted]
+
+    def archive(self, place: Path, fetch: bool) -> Path:
+        """The archive, found in `place` or fetched."""
+        name = self.urls[0].rpartition("/")[2]
+        home = place / type(self).__name__
+        path = next((p for p in (place / name, home / name) if p.is_file()), None)
+        if path is None and fetch:
+            return download(self.urls, home / name, self.checksum)
+        if path is None:
+            raise RuntimeError(
+                f"{type(self).__name__} found neither {self.test_files[0]} and its like nor {name} "
+                f"in {place} or {home}; pass download=True, or place {self.urls[0]} there"
+            )
+        if not is_intact(path, self.checksum):
+            raise ValueError(
+                f"{path} is damaged, or is another data set's: expected content with "
+                f"{self.checksum}; delete it and fetch it again"
+            )
+        return path
+
+    def records(self, name: str, content: bytes) -> np.ndarray:
+        """The labels and pixels in a file, a row for each image."""
+        size = self.label_bytes + 3 * 32 * 32
+        if not content or len(content) % size:
+            raise ValueError(
+                f"{name} is cut short, or no file of {type(self).__name__}: expected records of "
+                f"{size} bytes, got {len(content)} bytes; fetch it again"
+            )
+        records = np.frombuffer(content, np.uint8).reshape(-1, size)
+        largest = records[:, self.label_bytes - 1].max()
+        if largest >= len(self.classes):
+            raise ValueError(
+                f"{name} is damaged, or no file of {type(self).__name__}: expected labels below "
+                f"{len(self.classes)}, got {largest}; fetch it again"
+            )
+        return records
+
+
+# The classes of CIFAR100, from 0 to 99: fine_label_names.txt of the published archive.
+HUNDRED_THINGS = """
+apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle
+bowl boy bridge bus butterfly camel can castle caterpillar cattle
+chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur
+dolphin elephant flatfish forest fox girl hamster house kangaroo keyboard
+lamp lawn_mower leopard lion lizard lobster man maple_tree motorcycle mountain
+mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck pine_tree
+plain plate poppy porcupine possum rabbit raccoon ray road rocket
+rose sea seal shark shrew skunk skyscraper snail snake spider
+squirrel streetcar sunflower sweet_pepper table tank telephone television tiger tractor
+train trout tulip turtle wardrobe whale willow_tree wolf woman worm
+"""
+
+
+class CIFAR100(CIFAR10):
+    """Photographs of a hundred things, in CIFAR10's numbers and sizes; everything else as there.
+
+    Source: Krizhevsky (2009), Learning multiple layers of features from tiny images, chapter 3.
+    """
+
+    classes = tuple(HUNDRED_THINGS.split())
+    urls = ("https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",)
+    checksum = "md5:03b5dce01913d631647c71ecec9e9cb8"
+    folder = "cifar-100-binary"
+    train_files = ("train.bin",)
+    test_files = ("test.bin",)
+    label_bytes = 2  # the superclass comes first

@@ -8,7 +8,7 @@ from ..nn import functional as F
 from ..tensor import Tensor
 
 # LeCun et al. 1998, section II.B: maps, window, output size, trainable parameters, connections.
-# Which maps of S2 feed which maps of C3 stands in its table I, nn.conv.C3_TABLE.
+# Which maps of S2 feed which maps of C3 stands in its table I, nn.lenet.C3_TABLE.
 LAYERS = {
     "C1": (6, 5, 28, 156, 122_304),
     "S2": (6, 2, 14, 12, 5_880),

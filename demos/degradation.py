@@ -1,0 +1,174 @@
+"""Degradation: a deeper plain network trains worse than a shallow one; shortcuts mend it.
+
+    python demos/degradation.py --data FOLDER
+
+FOLDER holds CIFAR-10 in its binary version. Plain and residual networks of each depth are trained
+as in He et al. 2016, section 4.2, and their errors drawn as in its figure 6: training dashed, test
+bold. After every epoch a checkpoint, the curves (JSON) and the pictures (PNG, SVG) are written;
+started again, the demo goes on where it was. The paper's 64,000 steps are 164 epochs, for which two
+processor cores take days; degradation shows long before.
+"""
+
+import argparse
+import importlib.util
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import tinygrad_cnn as tg
+from tinygrad_cnn import models
+from tinygrad_cnn.data import DataLoader, datasets
+from tinygrad_cnn.data import transforms as t
+from tinygrad_cnn.optim import SGD
+from tinygrad_cnn.optim.lr_scheduler import MultiStepLR
+from tinygrad_cnn.train import Callback, Checkpoints, Trainer, load_checkpoint, progress, restore
+
+NETWORKS = {
+    "plain": lambda depth: models.CifarResNet(models.PlainBlock, depth),
+    "resnet": lambda depth: models.CifarResNet(
+        models.BasicBlock, depth, shortcut=models.ZeroPadShortcut
+    ),
+}
+
+
+def loaders(folder: Path | None, batch: int) -> tuple[DataLoader, DataLoader]:
+    """Batches for training, of images moved by up to 4 pixels and mirrored, and for the test."""
+    pixels = t.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))  # mean and spread
+    vary = [t.ToTensor(), pixels, t.RandomCrop(32, padding=4), t.RandomHorizontalFlip()]
+    train = datasets.CIFAR10(folder, transform=t.Compose(vary))
+    test = datasets.CIFAR10(folder, train=False, transform=t.Compose([t.ToTensor(), pixels]))
+    return (
+        DataLoader(train, batch_size=batch, shuffle=True, num_workers=1),
+        DataLoader(test, batch_size=250),
+    )
+
+
+def trainer_of(kind: str, depth: int, args: argparse.Namespace) -> Trainer:
+    """The training of one network, by the paper's recipe, shortened to the number of epochs.
+
+    The rate is 0.1, a tenth of it from half of the steps on, a hundredth from three quarters on.
+    """
+    tg.manual_seed(0)
+    train, test = loaders(args.data, args.batch)
+    model = NETWORKS[kind](depth)
+    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
+    steps = args.epochs * len(train)
+    schedule = MultiStepLR(optimizer, milestones=[steps // 2, steps * 3 // 4])
+    return Trainer(model, optimizer, train, test, scheduler=schedule)
+
+
+def curve(history: list[dict]) -> list[dict[str, float]]:
+    """The shares of images named wrongly, epoch by epoch."""
+    return [
+        {
+            "epoch": entry["epoch"],
+            "training": 1 - entry["accuracy"],
+            "test": 1 - entry["test_accuracy"],
+        }
+        for entry in history
+    ]
+
+
+def draw(curves: dict[str, dict], folder: Path) -> None:
+    """The pictures: plain networks at the left, residual ones at the right, a colour per depth."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    places = figure.subplots(1, 2, sharey=True)
+    for place, (kind, depths) in zip(places, curves.items(), strict=True):
+        for i, (depth, points) in enumerate(depths.items()):
+            epochs = [point["epoch"] for point in points]
+            for error, style, width in (("training", "--", 1), ("test", "-", 2)):
+                place.plot(
+                    epochs,
+                    [100 * point[error] for point in points],
+                    style,
+                    linewidth=width,
+                    color=f"C{i}",
+                    label=f"{kind}-{depth}, {error}",
+                )
+        place.set(xlabel="epoch", ylabel="error (%)")
+        place.grid(alpha=0.3)
+        if depths:
+            place.legend()
+    for form in ("png", "svg"):
+        figure.savefig(folder / f"degradation.{form}")
+
+
+def write(curves: dict[str, dict], folder: Path) -> None:
+    """The curves so far, as JSON and as pictures."""
+    (folder / "curves.json").write_text(json.dumps(curves, indent=2), encoding="utf-8")
+    draw(curves, folder)
+
+
+class Curves(Callback):
+    """Writes all curves after every epoch, with that of the network `kind` and `depth` in them."""
+
+    def __init__(self, kind: str, depth: int, curves: dict[str, dict], folder: Path) -> None:
+        self.kind = kind
+        self.depth = depth
+        self.curves = curves
+        self.folder = folder
+
+    def epoch_ended(self, trainer: Trainer) -> None:
+        """Write the files anew."""
+        self.curves[self.kind][self.depth] = curve(trainer.history)
+        write(self.curves, self.folder)
+
+
+def learn(kind: str, depth: int, args: argparse.Namespace, curves: dict[str, dict]) -> None:
+    """Train one network until all its epochs are done, from its checkpoint if there is one."""
+    path = args.output / f"{kind}{depth}.checkpoint"
+    settings = {"network": f"{kind}{depth}", "epochs": args.epochs, "batch": args.batch}
+    trainer = trainer_of(kind, depth, args)
+    if path.exists():
+        checkpoint = load_checkpoint(path)
+        if checkpoint["settings"] != settings:
+            sys.exit(
+                f"{path} is of a run with {checkpoint['settings']}, not {settings}; choose the "
+                "same epochs and batch, or another --output"
+            )
+        restore(trainer, checkpoint)
+    print(f"{kind}-{depth}: {trainer.epoch} of {args.epochs} epochs are done", flush=True)
+    shown = Curves(kind, depth, curves, args.output)
+    trainer.callbacks = [Checkpoints(path, settings), shown, progress()]
+    trainer.fit(args.epochs)
+    shown.epoch_ended(trainer)  # all of them may have been done before
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Train every network, say how it goes, and draw the curves."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="where CIFAR-10 lies")
+    parser.add_argument("--epochs", type=int, default=10, metavar="N", help="default: 10")
+    depths = "each 6 n + 2; default: 20 56"
+    parser.add_argument("--depths", type=int, nargs="+", default=[20, 56], metavar="N", help=depths)
+    parser.add_argument("--batch", type=int, default=128, metavar="N", help="default: 128")
+    folder = Path("runs", "degradation")
+    parser.add_argument("--output", type=Path, default=folder, metavar="FOLDER", help=str(folder))
+    args = parser.parse_args(argv)
+    if importlib.util.find_spec("matplotlib") is None:
+        sys.exit("the curves are drawn by matplotlib; pip install tinygrad-cnn[demos] brings it.")
+
+    try:
+        datasets.CIFAR10(args.data, train=False)
+    except (RuntimeError, ValueError) as error:
+        sys.exit(str(error))
+    args.output.mkdir(parents=True, exist_ok=True)
+    curves = {kind: {} for kind in NETWORKS}
+    for depth in args.depths:
+        for kind in NETWORKS:
+            try:
+                learn(kind, depth, args, curves)
+            except KeyboardInterrupt:
+                sys.exit("\nstopped; the same command goes on after the last epoch that was done")
+    for kind, depths in curves.items():
+        for depth, points in depths.items():
+            last = points[-1]
+            print(f"{kind}-{depth}: error {last['training']:.2%}, on the test {last['test']:.2%}")
+    print(f"curves in {args.output}")
+
+
+if __name__ == "__main__":
+    main()
