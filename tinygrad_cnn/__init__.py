@@ -14,6 +14,7 @@ from .kernels import can_cast, get_default_dtype, promote_types, set_default_dty
 from .kernels import np as _np
 from .kernels.dtypes import bfloat16 as _bfloat16
 from .kernels.dtypes import finfo, iinfo
+from .kernels.threads import get_num_threads, set_num_threads
 from .ops.activation import (
     celu,
     elu,
