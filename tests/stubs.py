@@ -11,6 +11,7 @@ import builtins
 import dataclasses
 import importlib
 import inspect
+import json
 import re
 import types
 from collections.abc import Iterator
@@ -112,7 +113,8 @@ def parameters(cls: type | None, name: str, f: object, found: inspect.Signature)
         elif p.default is None and text != "Any":
             text = f"{text} | None"
         stars = "*" * {p.VAR_POSITIONAL: 1, p.VAR_KEYWORD: 2}.get(p.kind, 0)
-        default = "" if p.default is p.empty else f" = {p.default!r}"
+        quoted = json.dumps(p.default) if isinstance(p.default, str) else repr(p.default)
+        default = "" if p.default is p.empty else f" = {quoted}"
         yield f"{stars}{p.name}: {spelled(None, text)}{default}"
 
 
@@ -147,7 +149,7 @@ def definition(cls: type | None, name: str, inside: str, returned: str, doc: lis
     room = 96 if cls else 100
     lines = [f"def {name}({inside}{end}"]
     if len(lines[0]) > room:
-        each = [f"    {p}," for p in re.split(r", (?=\*?\w+: )", inside)]
+        each = [f"    {p}," for p in re.split(r", (?=\*?\w+: |\*, )", inside)]
         lines = [f"def {name}(", *([f"    {inside}"] if len(inside) + 4 <= room else each), end]
     if name in ("__eq__", "__ne__"):
         lines[0] += "  # type: ignore[override]"

@@ -481,7 +481,7 @@ class Tensor(Numbers):
     def mish(self) -> Tensor:
         """x tanh(softplus(x))."""
 
-    def gelu(self, approximate: Any = 'none') -> Tensor:
+    def gelu(self, approximate: Any = "none") -> Tensor:
         """x Φ(x), Φ the normal distribution function; "tanh" takes a sigmoid for Φ."""
 
     def hardshrink(self, lambd: Any = 0.5) -> Tensor:
@@ -549,7 +549,7 @@ class Tensor(Numbers):
 
     def norm(
         self,
-        p: Any = 'fro',
+        p: Any = "fro",
         dim: builtins.int | tuple[builtins.int, ...] | None = None,
         keepdim: builtins.bool = False,
         dtype: np.dtype | str | None = None,
@@ -633,7 +633,8 @@ class Tensor(Numbers):
         """The smallest element over `dim`."""
 
     def aminmax(
-        self, *,
+        self,
+        *,
         dim: builtins.int | tuple[builtins.int, ...] | None = None,
         keepdim: builtins.bool = False,
     ) -> MinMax:
@@ -732,8 +733,9 @@ class Tensor(Numbers):
         self,
         q: Any,
         dim: builtins.int | None = None,
-        keepdim: builtins.bool = False, *,
-        interpolation: Any = 'linear',
+        keepdim: builtins.bool = False,
+        *,
+        interpolation: Any = "linear",
     ) -> Tensor:
         """The number that the share q of all elements, or of those along `dim`, lies below."""
 
@@ -848,7 +850,8 @@ class Tensor(Numbers):
     def repeat_interleave(
         self,
         repeats: Any = None,
-        dim: builtins.int | None = None, *,
+        dim: builtins.int | None = None,
+        *,
         output_size: builtins.int | None = None,
     ) -> Tensor:
         """x with every slice along `dim` written `repeats` times, a number or one for each slice."""
@@ -886,7 +889,8 @@ class Tensor(Numbers):
         self,
         dim: builtins.int,
         index: Tensor,
-        src: Any = None, *,
+        src: Any = None,
+        *,
         value: builtins.float | None = None,
     ) -> Tensor:
         """x with z[index[i, j, k], j, k] = src[i, j, k] for dim 0, and so on; src may be a number."""
@@ -904,7 +908,8 @@ class Tensor(Numbers):
         self,
         dim: builtins.int,
         index: Tensor,
-        source: builtins.int | tuple[builtins.int, ...], *,
+        source: builtins.int | tuple[builtins.int, ...],
+        *,
         alpha: builtins.float = 1,
     ) -> Tensor:
         """x with alpha times the slices of source added to those that index names along `dim`."""
@@ -1176,7 +1181,8 @@ class Tensor(Numbers):
         self,
         dim: builtins.int,
         index: Tensor,
-        src: Any = None, *,
+        src: Any = None,
+        *,
         value: builtins.float | None = None,
     ) -> Tensor:
         """x, with scatter(x, ...) written into it."""
@@ -1188,7 +1194,8 @@ class Tensor(Numbers):
         self,
         dim: builtins.int,
         index: Tensor,
-        source: builtins.int | tuple[builtins.int, ...], *,
+        source: builtins.int | tuple[builtins.int, ...],
+        *,
         alpha: builtins.float = 1,
     ) -> Tensor:
         """x, with index_add(x, ...) written into it."""
@@ -1290,7 +1297,8 @@ class Tensor(Numbers):
     def new_full(
         self,
         size: Any,
-        fill_value: Any, *,
+        fill_value: Any,
+        *,
         dtype: np.dtype | str | None = None,
         device: Device | str | None = None,
         requires_grad: builtins.bool = False,
@@ -1309,7 +1317,8 @@ class Tensor(Numbers):
 
     def new_tensor(
         self,
-        data: Any, *,
+        data: Any,
+        *,
         dtype: np.dtype | str | None = None,
         device: Device | str | None = None,
         requires_grad: builtins.bool = False,
@@ -1334,7 +1343,8 @@ class Tensor(Numbers):
     def multinomial(
         self,
         num_samples: builtins.int,
-        replacement: builtins.bool = False, *,
+        replacement: builtins.bool = False,
+        *,
         generator: Any = None,
     ) -> Tensor:
         """Places along the last axis, drawn with probabilities that are proportional to `input`."""

@@ -452,7 +452,7 @@ class Value(Node):
     def mish(self) -> Value:
         """x tanh(softplus(x))."""
 
-    def gelu(self, approximate: Any = 'none') -> Value:
+    def gelu(self, approximate: Any = "none") -> Value:
         """x Φ(x), Φ the normal distribution function; "tanh" takes a sigmoid for Φ."""
 
     def hardshrink(self, lambd: Any = 0.5) -> Value:

@@ -42,7 +42,6 @@ def test_a_bilinear_layer_has_inputs(torch):
             m.Bilinear(0, 3, 4)
 
 
-
 # --- embedding ------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,5 @@
 """All layers with weights: first values, counts, gradients, dtypes, devices."""
 
-
 import numpy as np
 import pytest
 from oracles import agree
