@@ -14,16 +14,19 @@ import importlib.util
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import models
-from tinygrad_cnn.data import DataLoader, datasets
-from tinygrad_cnn.data import transforms as t
-from tinygrad_cnn.optim import SGD
-from tinygrad_cnn.optim.lr_scheduler import MultiStepLR
+from tinygrad_cnn.data import datasets
 from tinygrad_cnn.train import Callback, Checkpoints, Trainer, load_checkpoint, progress, restore
+from tinygrad_cnn.train.images import data_of
+from tinygrad_cnn.train.recipe import recipe_for
+from tinygrad_cnn.train.schedules import schedule_of
+from tinygrad_cnn.train.setup import optimizer_of, test_loader, train_loader
 
+PAPER = recipe_for("resnet20", "cifar10", schedule="he2016")
 NETWORKS = {
     "plain": lambda depth: models.CifarResNet(models.PlainBlock, depth),
     "resnet": lambda depth: models.CifarResNet(
@@ -32,30 +35,19 @@ NETWORKS = {
 }
 
 
-def loaders(folder: Path | None, batch: int) -> tuple[DataLoader, DataLoader]:
-    """Batches for training, of images moved by up to 4 pixels and mirrored, and for the test."""
-    pixels = t.Normalize((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))  # mean and spread
-    vary = [t.ToTensor(), pixels, t.RandomCrop(32, padding=4), t.RandomHorizontalFlip()]
-    train = datasets.CIFAR10(folder, transform=t.Compose(vary))
-    test = datasets.CIFAR10(folder, train=False, transform=t.Compose([t.ToTensor(), pixels]))
-    return (
-        DataLoader(train, batch_size=batch, shuffle=True, num_workers=1),
-        DataLoader(test, batch_size=250),
-    )
-
-
 def trainer_of(kind: str, depth: int, args: argparse.Namespace) -> Trainer:
     """The training of one network, by the paper's recipe, shortened to the number of epochs.
 
     The rate is 0.1, a tenth of it from half of the steps on, a hundredth from three quarters on.
     """
     tg.manual_seed(0)
-    train, test = loaders(args.data, args.batch)
+    recipe = replace(PAPER, epochs=args.epochs, batch_size=args.batch)
+    train, test = (data_of(recipe, part, args.data) for part in (True, False))
+    loader = train_loader(recipe, train, workers=1)
     model = NETWORKS[kind](depth)
-    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
-    steps = args.epochs * len(train)
-    schedule = MultiStepLR(optimizer, milestones=[steps // 2, steps * 3 // 4])
-    return Trainer(model, optimizer, train, test, scheduler=schedule)
+    optimizer = optimizer_of(model, recipe)
+    schedule = schedule_of(recipe, optimizer, len(loader))
+    return Trainer(model, optimizer, loader, test_loader(recipe, test), scheduler=schedule)
 
 
 def curve(history: list[dict]) -> list[dict[str, float]]:

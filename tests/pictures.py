@@ -40,3 +40,19 @@ def write_folder(root, each=6, side=24):
             pixels = np.clip(rng.normal(colour, 25, shape), 0, 255).astype(np.uint8)
             write_picture(root / name / f"{i}.{'png' if i % 2 else 'jpg'}", pixels)
     return root
+
+
+def write_cifar10(folder, each=8):
+    """A folder with five files of `each` images for training and one for the test, all CIFAR-10's.
+
+    Every class has a colour of its own, under noise, so that there is something to learn.
+    """
+    rng = np.random.default_rng(0)
+    colours = rng.integers(40, 216, (10, 3, 1))
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]:
+        labels = rng.integers(0, 10, each)
+        pixels = rng.normal(colours[labels], 20, (each, 3, 32 * 32)).clip(0, 255)
+        records = np.concatenate([labels[:, None], pixels.reshape(each, -1)], 1)
+        (folder / f"{name}.bin").write_bytes(records.astype(np.uint8).tobytes())
+    return folder

@@ -78,5 +78,5 @@ def test_what_is_refused(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError):
         read_picture(tmp_path / "nothing.png", "mnist")
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(RuntimeError, match=r"pip install 'tinygrad_cnn\[demos\]'"):
+    with pytest.raises(RuntimeError, match=r"pip install 'tinygrad_cnn\[images\]'"):
         read_picture(tmp_path / "text.png", "mnist")

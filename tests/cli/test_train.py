@@ -98,6 +98,14 @@ def test_settings_stand_in_the_checkpoint(command, here):
         "lr": 0.03,  # as for any optimizer that is not the recipe's
         "split": "writers",
         "seed": 5,
+        "classes": (),
+        "val_split": 0.2,
+        "augment": (),
+        "weights": "",
+        "freeze": (),
+        "head_lr_factor": 1.0,
+        "schedule": "one_cycle",
+        "weight_decay": None,
     }
     assert "nesterov" in checkpoint["optimizer"]["param_groups"][0]
 
@@ -173,7 +181,7 @@ def test_resumed_runs_end_alike(command, here, monkeypatch, steps):
         code, _, err = command(*argv)
     assert code == 130
     done = steps // 4
-    assert f"interrupted; epoch {done} of 3 is kept in broken off/{CHECKPOINT}" in err
+    assert f"interrupted; broken off/{CHECKPOINT} keeps epoch {done} of 3\n" in err
     again = "tinygrad-cnn train lenet5 --data digits --resume --output 'broken off' --root data"
     assert err.endswith(f"go on with: {again}\n")
     code, out, _ = command("train", "lenet5", "--resume", "--output", "broken off")

@@ -101,3 +101,35 @@ def test_a_checkpoint_of_another_model(new_trainer, points, tmp_path):
     state["model"] = {"weight": tg.zeros(1)}
     with pytest.raises(RuntimeError, match="Missing key"):
         restore(new_trainer(), state)
+
+
+def test_within_an_epoch_once_a_minute(new_trainer, tmp_path, monkeypatch):
+    """The file follows the run from the first step on, if a minute is short enough."""
+    path = tmp_path / "checkpoint"
+    saved = Checkpoints(path, {})
+    with pytest.raises(KeyboardInterrupt):
+        new_trainer(callbacks=[saved, StopAt(2)]).fit(EPOCHS)
+    assert saved.place is None
+    assert not path.exists()
+    monkeypatch.setattr("tinygrad_cnn.train.checkpoint.SECONDS", 0.0)
+    with pytest.raises(KeyboardInterrupt):
+        new_trainer(callbacks=[saved, StopAt(2)]).fit(EPOCHS)
+    assert saved.place == (0, 3)
+    whole = new_trainer()
+    whole.fit(EPOCHS)
+    expected = state_of(whole, {})
+    resumed = new_trainer(seed=5)
+    restore(resumed, load_checkpoint(path))
+    assert resumed.tally.images == 48
+    resumed.fit(EPOCHS)
+    assert same(state_of(resumed, {}), expected)
+
+
+def test_a_run_that_begins_anew_forgets_the_epoch_that_was_left(new_trainer):
+    trainer = new_trainer(callbacks=[StopAt(2)])
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(1)
+    assert trainer.tally is None
+    trainer.callbacks.clear()
+    trainer.fit(1)
+    assert trainer.history[0]["epoch"] == 1

@@ -10,17 +10,9 @@ from tinygrad_cnn.data import datasets
 from tinygrad_cnn.io import save
 from tinygrad_cnn.tensor import Tensor
 from tinygrad_cnn.train import RECIPES, Recipe, state_of, trainer_of
-from tinygrad_cnn.train.recipe import (
-    DATA,
-    MODELS,
-    SIDES,
-    data_of,
-    model_of,
-    recipe_for,
-    recipe_of,
-    trained,
-    transform_for,
-)
+from tinygrad_cnn.train.images import data_of, transform_for
+from tinygrad_cnn.train.recipe import CIFAR_MODELS, DATA, GREY, recipe_for, recipe_of
+from tinygrad_cnn.train.setup import model_of, trained
 
 QUICK = Recipe("lenet5", "digits", epochs=1, batch_size=256, optimizer="sgd", lr=0.03)
 
@@ -37,11 +29,26 @@ def assert_same(a, b):
 
 def test_there_is_one_for_every_pair():
     pairs = [(recipe.model, recipe.data) for recipe in RECIPES]
-    assert sorted(pairs) == sorted(itertools.product(MODELS, DATA))
-    assert MODELS.keys() == SIDES.keys()
+    grey = itertools.product(("lenet", "lenet5"), GREY)
+    assert sorted(pairs) == sorted([*grey, *itertools.product(CIFAR_MODELS, ["cifar10"])])
+    assert {*GREY, "cifar10"} == {*DATA}
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda r: f"{r.model}-{r.data}")
+def test_the_recipe_of_a_paper():
+    """He et al. 2016, section 4.2; other data keep the length of their own."""
+    recipe = recipe_for("resnet20", "cifar10", schedule="he2016")
+    assert (recipe.epochs, recipe.batch_size, recipe.lr) == (164, 128, 0.1)
+    assert (recipe.optimizer, recipe.weight_decay) == ("sgd", 1e-4)
+    assert recipe_for("resnet20", "cifar10").epochs < 164
+    known = recipe_for("lenet5", "mnist")
+    changed = recipe_for("lenet5", "mnist", schedule="plateau")
+    assert changed == dataclasses.replace(known, schedule="plateau")
+
+
+SMALL = [recipe for recipe in RECIPES if recipe.data in GREY]
+
+
+@pytest.mark.parametrize("recipe", SMALL, ids=lambda r: f"{r.model}-{r.data}")
 def test_images_fit_the_model(recipe):
     side = 8 if recipe.data == "digits" else 28
     images = np.zeros((2, 1, side, side), np.uint8)
@@ -96,5 +103,7 @@ def test_settings_of_other_programs():
     assert recipe_of(QUICK.settings()) == QUICK
     with pytest.raises(ValueError, match=r"\['note'\]"):
         recipe_of({"note": "mine"})
-    with pytest.raises(ValueError, match=r"no recipe for lenet5 on cifar.*lenet5 on digits"):
+    with pytest.raises(
+        ValueError, match=r"no recipe for lenet5 on cifar; there are lenet5, lenet on digits"
+    ):
         recipe_for("lenet5", "cifar")

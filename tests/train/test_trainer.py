@@ -177,3 +177,22 @@ def test_batches_go_to_the_models_device(double, points):
     first, second = trainer.fit(2)
     assert second["loss"] < first["loss"]
     assert {p.device.type for p in model.parameters()} == {"double"}
+
+
+def test_auxiliary_heads_are_trained_and_not_measured(points):
+    class TwoHeads(nn.Module):
+        def __init__(self):
+            self.main = nn.Linear(2, 3)
+            self.aux = nn.Linear(2, 3)
+
+        def forward(self, x):
+            return (self.main(x), self.aux(x)) if self.training else self.main(x)
+
+    model = TwoHeads()
+    before = model.aux.weight.detach().numpy().copy()
+    loader = DataLoader(points, 20)
+    trainer = Trainer(model, SGD(model.parameters(), lr=0.1), loader, loader)
+    entry = trainer.fit(3)[-1]
+    assert entry["test_accuracy"] > 0.5
+    assert entry["loss"] > 1.2 * entry["test_loss"]  # with the heads' share
+    assert not np.array_equal(model.aux.weight.detach().numpy(), before)

@@ -13,9 +13,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .. import __version__
-from . import draw, evaluate, predict, summary, train
+from . import draw, evaluate, export, predict, summary, train
 
-COMMANDS = (train, evaluate, predict, draw, summary)
+COMMANDS = (train, evaluate, predict, export, draw, summary)
 USER_ERROR = 2  # argparse's own code for arguments that are wrong
 INTERRUPTED = 130  # what shells report for Ctrl-C
 

@@ -1,11 +1,12 @@
 """`tinygrad-cnn evaluate`: loss and accuracy of a trained model on test images."""
 
 import argparse
-import dataclasses
 
-from ..train.recipe import DATA, data_of, loader_of, trained
+from ..models import MeanOverCrops
+from ..train.images import data_of, elsewhere, ten_crops
+from ..train.setup import test_loader, trained
 from ..train.trainer import measure
-from .options import add_checkpoint, add_data_options
+from .options import add_checkpoint, add_data_options, data_name
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -13,13 +14,23 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser = subparsers.add_parser(
         "evaluate",
         help="measure a trained model on test images",
-        description="Measure a trained model on the test images of its data set, or of another.",
+        description="Measure a trained model on the test images of its data set, or of another; of "
+        "another folder of pictures on all of it.",
     )
     add_checkpoint(parser)
     parser.add_argument(
-        "--data", choices=DATA, help="the data set (default: the one it was trained on)"
+        "--data",
+        type=data_name,
+        metavar="DATA",
+        help="the data set, or folder:PATH (default: the one it was trained on)",
     )
     add_data_options(parser)
+    parser.add_argument(
+        "--ten-crop",
+        action="store_true",
+        help="of pictures in a folder, average what the model says to ten parts of each: the "
+        "corners and the middle, also mirrored",
+    )
     parser.add_argument("--device", default="cpu", help="cpu (the default) or cuda")
     parser.set_defaults(run=run)
 
@@ -28,10 +39,15 @@ def run(args: argparse.Namespace) -> int:
     """Measure; returns the exit code."""
     model, recipe = trained(args.checkpoint)
     model.to(device=args.device)
-    if args.data not in (None, recipe.data):
-        recipe = dataclasses.replace(recipe, data=args.data, split="shuffled")
-    images = data_of(recipe, train=False, root=args.root, download=args.download)
-    loss, accuracy = measure(model, loader_of(images))
+    recipe = elsewhere(recipe, args.data or recipe.data)
+    transform = None
+    if args.ten_crop:
+        if recipe.folder is None:
+            raise ValueError(f"--ten-crop is for pictures in a folder, not for {recipe.data}")
+        model = MeanOverCrops(model)
+        transform = ten_crops(recipe)
+    images = data_of(recipe, False, args.root, args.download, transform)
+    loss, accuracy = measure(model, test_loader(recipe, images))
     print(f"{recipe.model} on {len(images):,} test images of {recipe.data}")
     print(f"accuracy {accuracy:.2%}  loss {loss:.4f}")
     return 0

@@ -3,13 +3,19 @@
 import argparse
 from pathlib import Path
 
-CHECKPOINT = "checkpoint.safetensors"  # the file in the folder of a run
+from ..train.recipe import AUGMENTS, DATA, FOLDER, is_folder
+
+CHECKPOINT = "checkpoint.safetensors"  # the files in the folder of a run
+LOG = "log.jsonl"
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add where a data set that does not come with the package is, and may be fetched to."""
     parser.add_argument(
-        "--root", type=Path, metavar="DIR", help="folder of the files of MNIST or FashionMNIST"
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="folder of the files of MNIST, FashionMNIST or CIFAR-10",
     )
     parser.add_argument("--download", action="store_true", help="fetch files that are missing")
 
@@ -49,4 +55,49 @@ def positive(text: str) -> float:
         number = 0.0
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
+
+
+def not_negative(text: str) -> float:
+    """A finite number of at least 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least 0")
+    return number
+
+
+def data_name(text: str) -> str:
+    """The name of a data set, or FOLDER and a path."""
+    if text not in DATA and not is_folder(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(DATA)}, {FOLDER}PATH")
+    return text
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names between commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def augments(text: str) -> tuple[str, ...]:
+    """Some of AUGMENTS between commas, or "none"."""
+    chosen = names(text)
+    if chosen == ("none",):
+        return ()
+    for name in chosen:
+        if name not in AUGMENTS:
+            raise argparse.ArgumentTypeError(f"{name!r} is not one of {', '.join(AUGMENTS)}, none")
+    return chosen
+
+
+def share(text: str) -> float:
+    """A number between 0 and 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1")
     return number

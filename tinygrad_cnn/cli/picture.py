@@ -22,7 +22,8 @@ def read_picture(path: Path, data: str) -> np.ndarray:
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
         raise RuntimeError(
-            "reading picture files needs Pillow; install it with: pip install 'tinygrad_cnn[demos]'"
+            "reading picture files needs Pillow; install it with: "
+            "pip install 'tinygrad_cnn[images]'"
         ) from error
     try:
         with Image.open(path) as file:

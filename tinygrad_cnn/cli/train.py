@@ -7,9 +7,37 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from ..train import Checkpoints, Recipe, Trainer, load_checkpoint, progress, restore, trainer_of
-from ..train.recipe import DATA, MODELS, OPTIMIZERS, RATES, WRITERS, recipe_for, recipe_of
-from .options import CHECKPOINT, add_data_options, at_least_one, at_least_zero, positive
+from ..train import Checkpoints, Log, Trainer, load_checkpoint, progress, trainer_of
+from ..train.checkpoint import place_of
+from ..train.images import with_classes
+from ..train.recipe import (
+    AUGMENTS,
+    FOLDER,
+    MODELS,
+    OPTIMIZERS,
+    RATES,
+    WRITERS,
+    Recipe,
+    is_folder,
+    recipe_for,
+    recipe_of,
+)
+from ..train.schedules import SCHEDULES
+from .options import (
+    CHECKPOINT,
+    LOG,
+    add_data_options,
+    at_least_one,
+    at_least_zero,
+    augments,
+    data_name,
+    names,
+    not_negative,
+    positive,
+    share,
+)
+
+FOR_FOLDERS = ("val_split", "augment", "freeze", "head_lr_factor")
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -18,10 +46,18 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "train",
         help="train a model",
         description="Train a model. Without options, lenet5 learns the digits that come with the "
-        "package. What is not given is taken from a recipe that is known to work.",
+        "package. What is not given is taken from a recipe that is known to work. Any model learns "
+        "pictures from a folder that holds one folder for each class (this needs Pillow: "
+        "pip install 'tinygrad_cnn[images]').",
+        epilog=f"Models: {', '.join(MODELS)}.",
     )
-    parser.add_argument("model", choices=MODELS)
-    parser.add_argument("--data", choices=DATA, help="the data set (default: digits)")
+    parser.add_argument("model", choices=MODELS, metavar="MODEL", help="one of those named below")
+    parser.add_argument(
+        "--data",
+        type=data_name,
+        metavar="DATA",
+        help="digits (the default), mnist, fashion_mnist, cifar10, or folder:PATH for pictures",
+    )
     parser.add_argument(
         "--split",
         choices=("shuffled", "writers"),
@@ -29,12 +65,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "are by other writers",
     )
     add_data_options(parser)
+    add_picture_options(parser)
     parser.add_argument("--epochs", type=at_least_one, help="times through the data")
     parser.add_argument("--batch-size", type=at_least_one, help="images per step")
-    parser.add_argument("--optimizer", choices=OPTIMIZERS)
-    parser.add_argument(
-        "--lr", type=positive, help="learning rate, at the top of the one cycle it goes through"
-    )
+    add_optimizer_options(parser)
     parser.add_argument(
         "--seed", type=at_least_zero, help="of weights, order and augmentation (default: 0)"
     )
@@ -46,7 +80,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="threads that prepare batches ahead (default: 1)",
     )
     parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="folder of the checkpoint (default: in runs/)"
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help=f"folder of the checkpoint and of {LOG}, "
+        "the errors of every epoch (default: in runs/)",
     )
     parser.add_argument(
         "--resume",
@@ -55,6 +93,63 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "data; its settings stay as they were",
     )
     parser.set_defaults(run=run)
+
+
+def add_optimizer_options(parser: argparse.ArgumentParser) -> None:
+    """Add what decides a step."""
+    parser.add_argument("--optimizer", choices=OPTIMIZERS)
+    parser.add_argument("--lr", type=positive, help="learning rate, where it is highest")
+    parser.add_argument(
+        "--schedule",
+        choices=SCHEDULES,
+        help="how the rate goes: in one cycle up and down (one_cycle, the default); as in the "
+        "paper of residual networks, on cifar10 for 164 epochs (he2016: a tenth of it after half "
+        "of the steps, a hundredth after three quarters); or a tenth of it whenever ten epochs "
+        "have brought nothing (plateau)",
+    )
+    parser.add_argument(
+        "--weight-decay", type=not_negative, metavar="X", help="pull of the weights towards 0"
+    )
+
+
+def add_picture_options(parser: argparse.ArgumentParser) -> None:
+    """Add how a model learns the pictures of a folder, and what it knows before."""
+    group = parser.add_argument_group("pictures in a folder")
+    group.add_argument(
+        "--val-split",
+        type=share,
+        metavar="SHARE",
+        help="of the pictures, held out for the test (default: 0.2); if there are folders train "
+        "and val in PATH, those are taken",
+    )
+    group.add_argument(
+        "--augment",
+        type=augments,
+        nargs="?",
+        const=AUGMENTS,
+        metavar="LIST",
+        help="what varies the pictures in training: crop (random parts at random sizes), flip, "
+        "jitter (of colours), pca (AlexNet's colour noise), or none (default: crop,flip; without a "
+        "list: all of them)",
+    )
+    group.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="begin with these weights (a file, an address, or a name such as IMAGENET1K_V1) and "
+        "with a new head for the classes of the folder",
+    )
+    group.add_argument(
+        "--freeze",
+        type=names,
+        metavar="PARTS",
+        help="parts of the model that stay as they are, as in conv1,bn1,layer1",
+    )
+    group.add_argument(
+        "--head-lr-factor",
+        type=positive,
+        metavar="X",
+        help="how much faster the head learns than the rest (default: 10 with --weights, else 1)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -74,21 +169,21 @@ def run(args: argparse.Namespace) -> int:
         recipe = chosen(args)
     trainer = trainer_of(
         recipe,
+        checkpoint,
         root=args.root,
         download=args.download,
         device=args.device,
         workers=args.workers,
     )
-    if checkpoint is not None:
-        restore(trainer, checkpoint)
-    trainer.callbacks += [Checkpoints(path, recipe.settings()), progress()]
+    saved = Checkpoints(path, recipe.settings())
+    trainer.callbacks += [Log(folder / LOG), saved, progress()]
     print(headline(trainer, recipe), flush=True)
-    if trainer.epoch:
-        print(f"going on after epoch {trainer.epoch} of {recipe.epochs}", flush=True)
+    if checkpoint is not None:
+        print(f"going on after {where(place_of(trainer), trainer, recipe)}", flush=True)
     try:
         trainer.fit(recipe.epochs)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(interrupted(trainer, recipe, args, folder)) from None
+        raise KeyboardInterrupt(interrupted(saved, trainer, recipe, args)) from None
     print(result(trainer, recipe, path))
     return 0
 
@@ -98,19 +193,25 @@ def run(args: argparse.Namespace) -> int:
 
 def given(args: argparse.Namespace) -> dict[str, Any]:
     """The settings of a recipe that the command line names."""
-    names = [field.name for field in dataclasses.fields(Recipe)]
-    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    settings = {field.name: getattr(args, field.name, None) for field in dataclasses.fields(Recipe)}
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def chosen(args: argparse.Namespace) -> Recipe:
     """The recipe for a new run: the known one, changed by what the command line names."""
     settings = given(args)
-    recipe = recipe_for(args.model, args.data or "digits")
+    schedule = args.schedule or "one_cycle"
+    recipe = recipe_for(args.model, args.data or "digits", args.weights or "", schedule)
     if settings.get("optimizer", recipe.optimizer) != recipe.optimizer:
         settings.setdefault("lr", RATES[settings["optimizer"]])
+        settings.setdefault("weight_decay", None)
     if args.split and recipe.data != "digits":
-        raise ValueError(f"--split is for digits; {recipe.data} has a fixed test set")
-    return dataclasses.replace(recipe, **settings)
+        raise ValueError(f"--split is for digits; {recipe.data} has a test set of its own")
+    for name in FOR_FOLDERS:
+        if name in settings and recipe.folder is None:
+            option = name.replace("_", "-")
+            raise ValueError(f"--{option} is for pictures in a folder, --data folder:PATH")
+    return with_classes(dataclasses.replace(recipe, **settings))
 
 
 def check_same(settings: dict[str, Any], recipe: Recipe, folder: Path) -> None:
@@ -129,7 +230,8 @@ def default_folder(model: str, data: str, resume: bool) -> Path:
 
     Raises: ValueError if there is nothing to resume.
     """
-    first = Path("runs") / f"{model}-{data}"
+    name = Path(data.removeprefix(FOLDER)).resolve().name if is_folder(data) else data
+    first = Path("runs") / f"{model}-{name}"
     latest = None
     for number in itertools.count(1):
         folder = first if number == 1 else first.with_name(f"{first.name}-{number}")
@@ -149,25 +251,40 @@ def default_folder(model: str, data: str, resume: bool) -> Path:
 def headline(trainer: Trainer, recipe: Recipe) -> str:
     """What is about to be trained on what."""
     weights = sum(p.numel() for p in trainer.model.parameters())
+    frozen = sum(p.numel() for p in trainer.model.parameters() if not p.requires_grad)
+    size = f"{weights:,} parameters" + (f", {frozen:,} of them frozen" if frozen else "")
+    classes = f"{len(recipe.classes)} classes, " if recipe.classes else ""
     return (
-        f"{recipe.model} ({weights:,} parameters) on {recipe.data}: "
+        f"{recipe.model} ({size}) on {recipe.data}: {classes}"
         f"{len(trainer.train_loader.dataset):,} images for training, "
         f"{len(trainer.test_loader.dataset):,} for the test; seed {recipe.seed}"
     )
 
 
-def interrupted(trainer: Trainer, recipe: Recipe, args: argparse.Namespace, folder: Path) -> str:
+def where(place: tuple[int, int], trainer: Trainer, recipe: Recipe) -> str:
+    """A place in a run, in words."""
+    epoch, steps = place
+    whole = f"epoch {epoch} of {recipe.epochs}"
+    if not steps:
+        return whole
+    part = f"{steps} of {len(trainer.train_loader)} steps of the"
+    return f"{whole} and {part} next" if epoch else f"{part} first epoch"
+
+
+def interrupted(
+    saved: Checkpoints, trainer: Trainer, recipe: Recipe, args: argparse.Namespace
+) -> str:
     """What was kept after Ctrl-C, and how to go on."""
-    if not trainer.epoch:
+    if saved.place is None:
         return "interrupted in the first epoch; nothing is kept"
     command = ["tinygrad-cnn", "train", recipe.model, "--data", recipe.data, "--resume"]
-    command += ["--output", str(folder)]
+    command += ["--output", str(saved.path.parent)]
     if args.root is not None:
         command += ["--root", str(args.root)]
     if args.device != "cpu":
         command += ["--device", args.device]
     return (
-        f"interrupted; epoch {trainer.epoch} of {recipe.epochs} is kept in {folder / CHECKPOINT}\n"
+        f"interrupted; {saved.path} keeps {where(saved.place, trainer, recipe)}\n"
         f"go on with: {shlex.join(command)}"
     )
 
@@ -181,10 +298,14 @@ def result(trainer: Trainer, recipe: Recipe, path: Path) -> str:
         "writers": f"the last {count} digits (by writers not seen in training, but for one)",
     }
     what = tests[recipe.split] if recipe.data == "digits" else f"the {count:,} test images"
+    image = "--index 0"
+    if recipe.folder is not None:
+        what = f"the {count:,} pictures held out"
+        image = "PICTURE"
     lines = [f"accuracy on {what}: {accuracy:.2%}"]
     if dataclasses.replace(recipe, seed=0) == recipe_for("lenet5", "digits"):
         lines.append(WRITERS)
     seconds = sum(entry["seconds"] for entry in trainer.history)
     lines.append(f"trained in {seconds:.1f} s; checkpoint: {path}")
-    lines.append(f"look at it with: tinygrad-cnn predict {shlex.quote(str(path))} --index 0")
+    lines.append(f"look at it with: tinygrad-cnn predict {shlex.quote(str(path))} {image}")
     return "\n".join(lines)

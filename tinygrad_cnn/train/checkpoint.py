@@ -2,16 +2,20 @@
 
 A checkpoint is a dict in a file of `tinygrad_cnn.save`: "settings" (what the run was begun with),
 "model", "optimizer", "scheduler", "loader" (the place in the training data), "random" (the
-library's own generator) and "history" (one entry for each epoch done).
+library's own generator), "history" (one entry for each epoch done) and "tally" (the sums over the
+epoch that is being trained, or None).
 """
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 from ..io import load, save
 from ..random import default_generator
-from .trainer import Callback, Trainer
+from .trainer import Callback, Tally, Trainer
+
+SECONDS = 60.0  # between the checkpoints within an epoch
 
 PARTS = ("settings", "model", "optimizer", "scheduler", "loader", "random", "history")
 
@@ -27,6 +31,7 @@ def state_of(trainer: Trainer, settings: dict[str, Any]) -> dict[str, Any]:
         "loader": trainer.train_loader.state_dict(),
         "random": default_generator.get_state(),
         "history": trainer.history,
+        "tally": None if trainer.tally is None else trainer.tally.state_dict(),
     }
 
 
@@ -44,6 +49,10 @@ def restore(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
     trainer.train_loader.load_state_dict(checkpoint["loader"])
     default_generator.set_state(checkpoint["random"])
     trainer.history = list(checkpoint["history"])
+    trainer.tally = None
+    if checkpoint.get("tally") is not None:
+        trainer.tally = Tally()
+        trainer.tally.load_state_dict(checkpoint["tally"])
 
 
 def load_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
@@ -62,16 +71,41 @@ def load_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
 
 
 class Checkpoints(Callback):
-    """Writes the checkpoint to the file `path` after every epoch, in one step.
+    """Writes the checkpoint to the file `path` after every epoch, and once a minute within one.
 
-    Whenever the program is killed, the file is that of the last epoch done.
+    Each is written in one step, so whenever the program is killed, the file is whole. `place` is
+    where in the run it stands: epochs done, and steps of the next; None before it is written.
     """
 
     def __init__(self, path: str | os.PathLike, settings: dict[str, Any]) -> None:
         self.path = Path(path)
         self.settings = settings
+        self.place: tuple[int, int] | None = None
+        self.written = 0.0
+
+    def fit_began(self, trainer: Trainer, epochs: int) -> None:
+        """Count the time from here; a file that is there is taken for that of this run's place."""
+        self.written = time.monotonic()
+        if self.path.exists():
+            self.place = place_of(trainer)
+
+    def step_ended(self, trainer: Trainer, tally: Tally) -> None:
+        """Write the file anew if it is time."""
+        if time.monotonic() - self.written >= SECONDS:
+            self.write(trainer)
 
     def epoch_ended(self, trainer: Trainer) -> None:
         """Write the file anew."""
+        self.write(trainer)
+
+    def write(self, trainer: Trainer) -> None:
+        """Write the file anew."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         save(state_of(trainer, self.settings), self.path)
+        self.place = place_of(trainer)
+        self.written = time.monotonic()
+
+
+def place_of(trainer: Trainer) -> tuple[int, int]:
+    """How many epochs of a run are done, and how many steps of the next."""
+    return trainer.epoch, trainer.train_loader.state_dict()["batch"]

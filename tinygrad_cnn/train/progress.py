@@ -3,6 +3,7 @@
 import sys
 from typing import TextIO
 
+from .checkpoint import place_of
 from .trainer import Callback, Tally, Trainer
 
 
@@ -66,8 +67,12 @@ class LiveProgress(Callback):
         """Show the bar."""
         self.epochs = epochs
         steps = len(trainer.train_loader)
+        begun = place_of(trainer)[1]
         self.task = self.bar.add_task(
-            "", total=epochs * steps, completed=trainer.epoch * steps, **self.fields(trainer)
+            "",
+            total=epochs * steps,
+            completed=trainer.epoch * steps + begun,
+            **self.fields(trainer),
         )
         self.bar.start()
 

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 
 from ..autograd import no_grad
 from ..data import DataLoader
+from ..models import cross_entropy_with_heads
 from ..nn import Module
-from ..nn import functional as F
 from ..optim import Optimizer
-from ..optim.lr_scheduler import LRScheduler
+from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from ..tensor import Tensor
+from .transfer import train_unfrozen
 
 
 class Score(NamedTuple):
@@ -38,8 +39,12 @@ class Tally:
     right: int = 0
     began: float = field(default_factory=time.perf_counter)
 
-    def add(self, loss: float, outputs: Tensor, labels: Tensor) -> None:
-        """Count a batch with this mean loss. Shape: outputs (N, classes), labels (N,)."""
+    def add(self, loss: float, outputs: Tensor | tuple[Tensor, ...], labels: Tensor) -> None:
+        """Count a batch with this mean loss; of several outputs the first one names the class.
+
+        Shape: outputs (N, classes), labels (N,).
+        """
+        outputs = outputs[0] if isinstance(outputs, tuple) else outputs
         self.images += len(labels)
         self.loss += loss * len(labels)
         self.right += (outputs.detach().argmax(1) == labels).sum().item()
@@ -53,6 +58,18 @@ class Tally:
     def seconds(self) -> float:
         """The time since this tally began."""
         return time.perf_counter() - self.began
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sums and the time so far."""
+        sums = {"images": self.images, "loss": self.loss, "right": self.right}
+        return {**sums, "seconds": self.seconds()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from the sums and the time that `state_dict` returned."""
+        self.images = state["images"]
+        self.loss = state["loss"]
+        self.right = state["right"]
+        self.began = time.perf_counter() - state["seconds"]
 
 
 class Callback:
@@ -74,10 +91,13 @@ class Callback:
 class Trainer:
     """Trains `model` on batches (images, labels), and measures it on others.
 
-    scheduler: its `step()` is called after every batch. loss: of (outputs, labels), a mean over the
-    batch. Batches go to the device of the model. `history` has a dict for every epoch that is done:
-    epoch, loss and accuracy in training; test_loss and test_accuracy if there is a test_loader;
-    seconds and images_per_second of the training.
+    scheduler: its `step()` is called after every batch; of a ReduceLROnPlateau, after every epoch
+    with the share of images named wrongly, of the test's if there is one. loss: of (outputs,
+    labels), a mean over the batch; by default cross entropy, auxiliary heads included. What is
+    frozen stays in evaluation (`train_unfrozen`). Batches go to the device of the model. `history`
+    has a dict for every epoch that is done: epoch, loss and accuracy in training; test_loss and
+    test_accuracy if there is a test_loader; seconds and images_per_second of the training. `tally`
+    is over the epoch that is being trained, None between epochs.
     """
 
     def __init__(
@@ -88,7 +108,7 @@ class Trainer:
         test_loader: DataLoader | None = None,
         *,
         scheduler: LRScheduler | None = None,
-        loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+        loss: Callable[[Any, Tensor], Tensor] = cross_entropy_with_heads,
         callbacks: Sequence[Callback] = (),
     ) -> None:
         self.model = model
@@ -99,6 +119,7 @@ class Trainer:
         self.loss = loss
         self.callbacks = list(callbacks)
         self.history: list[dict[str, Any]] = []
+        self.tally: Tally | None = None
 
     @property
     def epoch(self) -> int:
@@ -113,16 +134,25 @@ class Trainer:
         self.tell("fit_began", epochs)
         try:
             while self.epoch < epochs:
-                self.history.append(self.train_epoch())
+                self.tally = self.tally or Tally()
+                self.history.append(self.train_epoch(self.tally))
+                self.tally = None
+                self.watch_plateau()
                 self.tell("epoch_ended")
         finally:
+            self.tally = None
             self.tell("fit_ended")
         return self.history
 
-    def train_epoch(self) -> dict[str, Any]:
-        """The entry for the history, after one time through the training data."""
-        self.model.train()
-        tally = Tally()
+    def watch_plateau(self) -> None:
+        """Tell a ReduceLROnPlateau the error of the epoch that has just ended."""
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            entry = self.history[-1]
+            self.scheduler.step(1 - entry.get("test_accuracy", entry["accuracy"]))
+
+    def train_epoch(self, tally: Tally) -> dict[str, Any]:
+        """The entry for the history, after what is left of one time through the training data."""
+        train_unfrozen(self.model)
         for images, labels in batches_for(self.model, self.train_loader):
             loss, outputs = self.train_step(images, labels)
             if not math.isfinite(loss):
@@ -137,14 +167,14 @@ class Trainer:
             entry.update(test_loss=test.loss, test_accuracy=test.accuracy)
         return entry
 
-    def train_step(self, images: Tensor, labels: Tensor) -> tuple[float, Tensor]:
+    def train_step(self, images: Tensor, labels: Tensor) -> tuple[float, Any]:
         """The loss and the outputs of one batch, after a step of the optimiser against it."""
         self.optimizer.zero_grad()
         outputs = self.model(images)
         loss = self.loss(outputs, labels)
         loss.backward()
         self.optimizer.step()
-        if self.scheduler is not None:
+        if self.scheduler is not None and not isinstance(self.scheduler, ReduceLROnPlateau):
             self.scheduler.step()
         return loss.item(), outputs
 
@@ -168,7 +198,7 @@ class Trainer:
 
 
 @no_grad()
-def measure(model: Module, loader: DataLoader, loss: Callable = F.cross_entropy) -> Score:
+def measure(model: Module, loader: DataLoader, loss: Callable = cross_entropy_with_heads) -> Score:
     """Mean loss and accuracy of `model` on the images of `loader`; it is set to evaluation for it.
 
     loss: of (outputs, labels), a mean over the batch.

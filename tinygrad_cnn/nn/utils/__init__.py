@@ -12,6 +12,7 @@ from .fusion import (
     fuse_conv_bn_weights,
     fuse_linear_bn_eval,
     fuse_linear_bn_weights,
+    fuse_model,
 )
 from .reparametrize import (
     remove_spectral_norm,
@@ -28,6 +29,7 @@ __all__ = [
     "fuse_conv_bn_weights",
     "fuse_linear_bn_eval",
     "fuse_linear_bn_weights",
+    "fuse_model",
     "get_total_norm",
     "parameters_to_vector",
     "remove_spectral_norm",

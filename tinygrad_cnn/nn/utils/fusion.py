@@ -1,10 +1,17 @@
 """Batch norm folded into the layer before it, for evaluation: one layer that computes both."""
 
 import copy
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
 
-from ...autograd import no_grad
+from ...autograd import enable_grad, no_grad
 from ...tensor import Tensor
+from ..conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from ..linear import Linear
 from ..module import Module, Parameter
+from ..norm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from ..stateless import Identity
 
 
 def fuse_conv_bn_weights(
@@ -105,3 +112,117 @@ def fuse_linear_bn_eval(linear: Module, bn: Module) -> Module:
         bn.bias,
     )
     return fused
+
+
+# --- a whole network ------------------------------------------------------------------------------
+
+TRANSPOSED = (ConvTranspose1d, ConvTranspose2d, ConvTranspose3d)
+LAYERS = (Conv1d, Conv2d, Conv3d, *TRANSPOSED, Linear)
+NORMS = (BatchNorm1d, BatchNorm2d, BatchNorm3d)
+
+
+class Call(NamedTuple):
+    """One call of a module: its path, what went in and what came out."""
+
+    path: str
+    x: Tensor
+    z: Tensor
+
+
+def fuse_model(model: Module, *args: Tensor) -> Module:
+    """A copy of `model` for evaluation, its batch norms folded into the layers before them.
+
+    args: inputs such as the model takes, of one sample, zeros if you like. They run through it once
+    to see what feeds what. A batch norm is folded if it was called once, directly on what a
+    convolution or linear layer returned that was called once too, and if nothing else uses that
+    result. In its place stands an Identity. All other layers stay as they are.
+
+    Differs: PyTorch fuses traced models (torch.fx); here the graph of that one run is read.
+    """
+    fused = copy.deepcopy(model).eval()
+    for layer_path, norm_path in foldable(fused, args):
+        layer, norm = fused.get_submodule(layer_path), fused.get_submodule(norm_path)
+        if isinstance(layer, Linear):
+            folded = fuse_linear_bn_eval(layer, norm)
+        else:
+            folded = fuse_conv_bn_eval(layer, norm, isinstance(layer, TRANSPOSED))
+        replace(fused, layer, folded)
+        replace(fused, norm, Identity())
+    return fused
+
+
+def foldable(model: Module, args: tuple[Tensor, ...]) -> list[tuple[str, str]]:
+    """The paths of each layer and the batch norm that can be folded into it."""
+    layers, norms, outputs = watched(model, args)
+    times = Counter(call.path for call in [*layers, *norms])
+    made = {id(call.z): call for call in layers}
+    users = users_of(outputs)
+    pairs = []
+    for norm in norms:
+        layer = made.get(id(norm.x))
+        if layer is None or model.get_submodule(norm.path).running_mean is None:
+            continue
+        if times[layer.path] == times[norm.path] == 1 and passes(layer.z, norm.z, users, outputs):
+            pairs.append((layer.path, norm.path))
+    return pairs
+
+
+def watched(
+    model: Module, args: tuple[Tensor, ...]
+) -> tuple[list[Call], list[Call], tuple[Tensor, ...]]:
+    """The calls of layers and of batch norms as `model` takes these inputs, and its outputs."""
+    calls = {LAYERS: [], NORMS: []}
+    handles = []
+
+    def listener(path: str, kind: tuple[type, ...]) -> Callable:
+        return lambda module, inputs, z: calls[kind].append(Call(path, inputs[0], z))
+
+    for path, module in model.named_modules():
+        for kind in calls:
+            if isinstance(module, kind):
+                handles.append(module.register_forward_hook(listener(path, kind)))
+    try:
+        with enable_grad():
+            outputs = model(*[x.detach().requires_grad_() for x in args])
+    finally:
+        for handle in handles:
+            handle.remove()
+    return calls[LAYERS], calls[NORMS], outputs if isinstance(outputs, tuple) else (outputs,)
+
+
+def users_of(outputs: tuple[Tensor, ...]) -> dict:
+    """For every node that the outputs were computed from, the nodes that used it for that."""
+    users = {z.node: [] for z in outputs}
+    waiting = list(users)
+    while waiting:
+        node = waiting.pop()
+        for parent in node.parents:
+            if parent is not None:
+                if parent not in users:
+                    users[parent] = []
+                    waiting.append(parent)
+                users[parent].append(node)
+    return users
+
+
+def passes(x: Tensor, gate: Tensor, users: dict, outputs: tuple[Tensor, ...]) -> bool:
+    """Whether all that the outputs have of x came through the tensor `gate`."""
+    ends = {z.node for z in outputs}
+    met = {x.node, gate.node}  # behind the gate nothing is looked at
+    waiting = [x.node]
+    while waiting:
+        node = waiting.pop()
+        if node in ends:
+            return False
+        new = [user for user in users.get(node, ()) if user not in met]
+        met.update(new)
+        waiting += new
+    return True
+
+
+def replace(model: Module, old: Module, new: Module) -> None:
+    """Make `new` what stands wherever `old` stood."""
+    for path, module in list(model.named_modules(remove_duplicate=False)):
+        if module is old:
+            parent, _, name = path.rpartition(".")
+            setattr(model.get_submodule(parent), name, new)

@@ -1,0 +1,32 @@
+"""`tinygrad-cnn export`: a trained model as an ONNX file."""
+
+import argparse
+from pathlib import Path
+
+from .. import onnx
+from ..ops.create import zeros
+from ..train.images import channels_of, side_of
+from ..train.setup import trained
+from .options import add_checkpoint
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command `export`."""
+    parser = subparsers.add_parser(
+        "export",
+        help="write a trained model as an ONNX file",
+        description="Write a trained model as an ONNX file, for batches of any size (this needs "
+        "the package onnx: pip install 'tinygrad_cnn[onnx]').",
+    )
+    add_checkpoint(parser)
+    parser.add_argument("file", type=Path, metavar="FILE", help="the file to write, model.onnx")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export; returns the exit code."""
+    model, recipe = trained(args.checkpoint)
+    size = (channels_of(recipe), side_of(recipe), side_of(recipe))
+    onnx.export(model, zeros(1, *size), args.file)
+    print(f"{recipe.model} is in {args.file}; its input is (batch, {', '.join(map(str, size))})")
+    return 0
