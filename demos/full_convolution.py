@@ -13,10 +13,12 @@ The kernel's own gradient is a convolution too: of the image, with g as its kern
 that runs a convolution backward, the transposed convolution, is the second way under its own name.
 """
 
+import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 import tinygrad_cnn as tg
-from tinygrad_cnn import Tensor
+from tinygrad_cnn import Tensor, viz
 from tinygrad_cnn.nn import functional as F
 
 IMAGE = ((0.0, 1.0, 2.0), (3.0, 4.0, 5.0), (6.0, 7.0, 8.0))
@@ -68,8 +70,8 @@ def by_hand(kernel: Rows, gradient: Rows, size: int) -> list[list[float]]:
     return found
 
 
-def main() -> None:
-    """Print the numbers of all ways, and assert that they are equal."""
+def compare() -> dict[str, Rows]:
+    """Print the numbers of all ways, and assert that they are equal; the planes to be drawn."""
     image = plane(IMAGE).requires_grad_()
     kernel = plane(KERNEL).requires_grad_()
     gradient = plane(GRADIENT)
@@ -104,6 +106,26 @@ def main() -> None:
 
     assert rows_of(F.conv_transpose2d(gradient, kernel.detach())) == OF_IMAGE
     print("conv_transpose2d(g, kernel) is the image's gradient, under its own name.")
+    return {
+        "image": IMAGE,
+        "kernel": KERNEL,
+        "output": OUTPUT,
+        "g": GRADIENT,
+        "g in its border": rows_of(bordered),
+        "flipped kernel": rows_of(flipped),
+        "gradient of the image": rows_of(image.grad),
+        "gradient of the kernel": rows_of(kernel.grad),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Compare all ways, and draw them."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    folder = Path("runs", "full_convolution")
+    parser.add_argument("--output", type=Path, default=folder, metavar="FOLDER", help=str(folder))
+    args = parser.parse_args(argv)
+    plot = viz.maps(compare(), columns=4)
+    print(f"drawn in {plot.write(args.output / 'convolutions.svg')}")
     print("All numbers are as they should be.")
 
 

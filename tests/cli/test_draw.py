@@ -166,3 +166,15 @@ def test_output_without_dot(capsys, tmp_path, monkeypatch):
     assert f"wrote its source instead: {tmp_path / 'f.dot'}" in out
     assert (tmp_path / "f.dot").read_text(encoding="utf-8").startswith("digraph")
     assert not (tmp_path / "f.png").exists()
+
+
+def test_a_page_that_plays_the_expression(capsys, tmp_path):
+    path = tmp_path / "pages" / "trace.html"
+    code, out, _ = run(capsys, "(x+y)*z", "x=-2", "y=5", "z=-4", "--step", path)
+    assert code == 0
+    assert f"wrote {path}" in out
+    assert "tg.viz.step/2" in path.read_text(encoding="utf-8")
+    code, _, err = run(capsys, "x*2", "x=1", "--step", tmp_path / "trace.svg")
+    assert code == 2
+    assert "must end in .html" in err
+    assert list(tmp_path.iterdir()) == [path.parent]

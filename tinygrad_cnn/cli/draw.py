@@ -1,4 +1,5 @@
-"""`tinygrad-cnn draw`: an expression as a graph, with its values and gradients.
+"""`tinygrad-cnn draw`: an expression as a graph, with its values and gradients; or as a page that
+plays how they come about.
 
 The expression is parsed, never evaluated as Python: numbers, names, `+ - * / **` and the gates of
 FUNCTIONS are understood, and nothing else.
@@ -30,6 +31,7 @@ NAMES = (
 FUNCTIONS = {name: getattr(Value, name) for name in NAMES.split()}
 FUNCTIONS |= {"max": pointwise.maximum, "min": pointwise.minimum}
 FORMATS = (".svg", ".png", ".pdf", ".dot", ".txt")
+PAGES = (".html", ".htm")
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -47,6 +49,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help=f"a picture of it: {', '.join(FORMATS)}"
     )
+    parser.add_argument(
+        "--step", type=Path, metavar="FILE", help="a page that plays it gate by gate: .html"
+    )
     parser.set_defaults(run=run)
 
 
@@ -55,12 +60,16 @@ def run(args: argparse.Namespace) -> int:
     path = args.output
     if path is not None and path.suffix.lower() not in FORMATS:
         raise ValueError(f"--output {path} must end in one of {', '.join(FORMATS)}")
+    if args.step is not None and args.step.suffix.lower() not in PAGES:
+        raise ValueError(f"--step {args.step} must end in {' or '.join(PAGES)}")
     result = graph(args.expression, numbers(args.values))
     result.backward()
     print(f"{args.expression} = {short(result.data)}\n")
     print(viz.draw_text(result))
     if path is not None:
         print(f"\n{written(viz.draw(result), path)}")
+    if args.step is not None:
+        print(f"\nwrote {viz.step(result, args.step)}; open it in a browser")
     return 0
 
 

@@ -17,7 +17,7 @@ from ..tensor import Tensor, TensorNode
 from ..value import Value
 from .keep import KEPT
 from .layer import Constant, Layer, host, numbers_of
-from .reader import root_of
+from .subject import root_of
 
 BFLOAT16_STEP = 2.0**-7  # from 1 to the next number
 NO_NUMBERS = (

@@ -17,16 +17,23 @@ HOW_TO_READ = (
 TERMS = 4  # of a sum of more terms than that, the others are counted
 
 
-def draw_text(x: object, *, max_nodes: int = 300, names: Mapping | None = None) -> str:
+def draw_text(
+    x: object,
+    *,
+    max_nodes: int = 300,
+    names: Mapping | None = None,
+    model: object = None,
+    depth: int | None = None,
+) -> str:
     """The graph of x, a Value or a Tensor, as a table of plain text.
 
     Each line names a node, says how it was computed, and gives its value and its gradient; in
     scalar mode also, for each use, the upstream gradient, the local derivative and the gate it came
-    through. max_nodes, names: as in `draw`.
+    through. max_nodes, names, model, depth: as in `draw`.
 
     Raises: TypeError for anything that has no graph, ValueError for a Tensor outside every graph.
     """
-    return text_of(read(x, names, max_nodes))
+    return text_of(read(x, names, max_nodes, depth, model))
 
 
 def text_of(scene: Scene) -> str:
@@ -48,11 +55,13 @@ def text_of(scene: Scene) -> str:
 def cells(box: Box, scene: Scene) -> list[str]:
     """The line of one node."""
     name = name_of(box)
-    if box.kind == "gate":
+    if box.kind in ("gate", "module"):
         name = f"{name} = {expression(box)}"
+    if box.kind == "failed":
+        name = f"{expression(box)}: {box.title}"
     line = [name, known(box.value)]
     if not scene.scalar:
-        line.insert(1, f"{box.shape} {box.dtype}")
+        line.insert(1, "" if box.shape is None else f"{box.shape} {box.dtype}")
     if scene.graded:
         line.append(known(box.grad))
         if scene.scalar:
@@ -63,7 +72,7 @@ def cells(box: Box, scene: Scene) -> list[str]:
 def name_of(box: Box) -> str:
     """A name for the node: its own, or `#` and its number; a constant is called by its value."""
     if box.kind == "constant":
-        few = getattr(box.value, "size", 1) == 1
+        few = box.value is not None and getattr(box.value, "size", 1) == 1
         return inline(box.value) if few else f"{box.title} {box.shape}"
     return box.title or box.key.replace("n", "#", 1)
 
