@@ -7,6 +7,7 @@ import types
 # Tests run in one process per core, and two pools of threads on one core wait for each other. NumPy
 # reads this when it is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # what our own kernels read
 
 import domains
 import oracles

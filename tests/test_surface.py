@@ -109,7 +109,8 @@ def found(path: str) -> object:
 def test_every_public_name_is_there(path):
     place = found(path)
     instance = {tg.Tensor: tg.Tensor([[1.0]]), tg.Value: tg.Value(1.0)}.get(place, place)
-    assert [name for name in NAMES[path].split() if not hasattr(instance, name)] == []
+    there = {*dir(instance)}  # bfloat16 is there, and asks for ml_dtypes when it is used
+    assert [name for name in NAMES[path].split() if name not in there] == []
 
 
 # Arguments of PyTorch that mean nothing here: legacy, or of its own implementation.
