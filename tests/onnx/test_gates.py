@@ -16,7 +16,12 @@ from tinygrad_cnn.onnx.gates import TRANSLATORS
 
 COMPOSITES = {name for name in ROWS if FUNCTIONS[name].gate.kind == "composite"}
 # Derived functions for losses and gradients, which no network has in its forward.
-ELSEWHERE = {"batch_norm_dx", "cross_entropy_dx", "soft_cross_entropy_dt"}
+ELSEWHERE = {
+    "batch_norm_dx",
+    "class_cross_entropy_dx",
+    "cross_entropy_dx",
+    "soft_cross_entropy_dt",
+}
 NAMES = sorted((TRANSLATORS.keys() & ROWS.keys()) | (COMPOSITES - ELSEWHERE))
 REFUSALS = (
     "a tensor that has none",

@@ -56,6 +56,17 @@ def cross_entropy_back(draw) -> Case:
 
 
 @st.composite
+def class_back(draw) -> Case:
+    """What the gradient of cross_entropy for the logits takes."""
+    how = {"ignore_index": IGNORED, "label_smoothing": SMOOTHING, "reduction": REDUCTIONS}
+    case = draw(weighted(**how))
+    x, target, weight = case.inputs
+    none = case.settings["reduction"] == "none"
+    g = REAL(draw(generators()), target.shape) if none else np.asarray(0.75)
+    return Case((g, x, target, weight), case.settings)
+
+
+@st.composite
 def soft_back(draw) -> Case:
     """What the gradient of soft_cross_entropy for its targets takes."""
     case = draw(probable(label_smoothing=SMOOTHING, reduction=REDUCTIONS))
@@ -105,6 +116,13 @@ def cross_entropy(x, target, weight, ignore_index, label_smoothing, reduction):
 def cross_entropy_dx(g, x, shares):
     g = np.expand_dims(g, 1) if g.ndim else g
     return g * (oracles.softmax(x, 1) * shares.sum(1, keepdims=True) - shares)
+
+
+def class_cross_entropy_dx(g, x, target, weight, ignore_index, label_smoothing, reduction):
+    shares = class_shares(
+        target, weight, x.shape[1], ignore_index, label_smoothing, reduction, x.dtype
+    )
+    return cross_entropy_dx(g, x, shares)
 
 
 def soft_cross_entropy(x, target, weight, label_smoothing, reduction):
@@ -161,6 +179,7 @@ ROWS = {
         fixed=("weight",),
     ),
     "cross_entropy_dx": Row(cross_entropy_back(), cross_entropy_dx),
+    "class_cross_entropy_dx": Row(class_back(), class_cross_entropy_dx, fixed=("weight",)),
     "soft_cross_entropy": Row(
         probable(label_smoothing=SMOOTHING, reduction=REDUCTIONS),
         soft_cross_entropy,

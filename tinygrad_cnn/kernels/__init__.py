@@ -98,7 +98,9 @@ def find(kind: type, name: str, body: Callable) -> Callable:
         return body
     plain = getattr(space, name, body)
     home = getattr(space, "OVERLAYS", {}).get(name)
-    return plain if home is None else overlaid(name, home, plain)
+    if home is None:
+        return plain
+    return overlaid(name, home, quiet(kind, plain) if plain is body else plain)
 
 
 def quiet(kind: type, body: Callable) -> Callable:
@@ -122,7 +124,12 @@ class Served:
 
 
 class Report(dict[str, Served]):
-    """By gate what its overlaid kernel did; printed as a table."""
+    """By gate what its overlaid kernel did; printed as a table.
+
+    conversions: how many arrays convolutions copied because their channels did not lie innermost.
+    """
+
+    conversions = 0
 
     def __str__(self) -> str:
         if not self:
@@ -130,6 +137,8 @@ class Report(dict[str, Served]):
         lines = [f"{'gate':<16}{'kernel':<26}{'calls':>10}{'fallbacks':>11}"]
         for name, s in sorted(self.items()):
             lines.append(f"{name:<16}{s.kernel:<26}{s.calls:>10}{s.fallbacks:>11}")
+        if self.conversions:
+            lines.append(f"{self.conversions} arrays were copied to bring their channels innermost")
         for home, reason in sorted(UNUSABLE.items()):
             lines.append(f"{home} cannot be used: {reason}")
         return "\n".join(lines)
@@ -137,6 +146,7 @@ class Report(dict[str, Served]):
 
 SERVED: dict[str, Served] = {}
 UNUSABLE: dict[str, str] = {}  # overlays that could not be imported, and why
+CONVERTED = [0]  # how many arrays were brought into another layout
 COUNTING = threading.Lock()
 
 
@@ -147,7 +157,15 @@ def report() -> Report:
     an overlay are not counted.
     """
     with COUNTING:
-        return Report({name: replace(served) for name, served in SERVED.items()})
+        found = Report({name: replace(served) for name, served in SERVED.items()})
+        found.conversions = CONVERTED[0]
+        return found
+
+
+def converted() -> None:
+    """Count one more array that was brought into another layout."""
+    with COUNTING:
+        CONVERTED[0] += 1
 
 
 def overlaid(name: str, home: str, plain: Callable) -> Callable:

@@ -23,9 +23,15 @@ device = "cpu"
 
 CONVOLUTION = ("conv", "conv_dx", "conv_dw")
 POOLING = ("max_pool", "unpool", "window_sum", "window_sum_dx")
+NORMS = ("batch_norm", "batch_norm_dx")
+LOSSES = ("cross_entropy", "class_cross_entropy_dx")
+POINTWISE = ("erf", "erfc", "sigmoid", "relu_dx")
+STEPS = ("sgd_step", "adam_step")  # of optimisers: not gates, but found and counted as theirs are
 OVERLAYS = {}  # gate -> the module of this package with a faster kernel
 if importlib.util.find_spec("numba") is not None:  # looks for Numba, without importing it
-    OVERLAYS = dict.fromkeys(CONVOLUTION, "cpu_conv") | dict.fromkeys(POOLING, "cpu_fused")
+    OVERLAYS = dict.fromkeys(CONVOLUTION, "cpu_conv") | dict.fromkeys(POOLING, "cpu_pool")
+    OVERLAYS |= dict.fromkeys(NORMS, "cpu_norm") | dict.fromkeys(STEPS, "cpu_optim")
+    OVERLAYS |= dict.fromkeys(LOSSES, "cpu_loss") | dict.fromkeys(POINTWISE, "cpu_pointwise")
 
 
 def keep_pages():

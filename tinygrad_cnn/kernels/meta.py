@@ -66,7 +66,7 @@ class Meta(np.lib.mixins.NDArrayOperatorsMixin):
         """The same shape in another dtype."""
         return Meta(self.shape, dtype)
 
-    def copy(self):
+    def copy(self, order="C"):
         """Another one of the same shape and dtype."""
         return Meta(self.shape, self.dtype)
 

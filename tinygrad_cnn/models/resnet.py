@@ -12,6 +12,7 @@ from typing import Any
 from .. import nn
 from ..nn import functional as F
 from ..nn import init
+from ..nn.norm import activated
 from ..tensor import Tensor
 from .weights import with_weights
 
@@ -105,13 +106,13 @@ class PlainBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def layers(self, x: Tensor) -> Tensor:
-        """What the convolutions make of x, before the last ReLU."""
-        x = self.relu(self.bn1(self.conv1(x)))
-        return self.bn2(self.conv2(x))
+        """What the convolutions make of x, before the last norm."""
+        x = activated(self.bn1, self.relu, self.conv1(x))
+        return self.conv2(x)
 
     def forward(self, x: Tensor) -> Tensor:
         """relu(F(x))."""
-        return self.relu(self.layers(x))
+        return activated(self.bn2, self.relu, self.layers(x))
 
 
 class BasicBlock(PlainBlock):
@@ -140,7 +141,7 @@ class BasicBlock(PlainBlock):
     def forward(self, x: Tensor) -> Tensor:
         """relu(F(x) + x)."""
         identity = x if self.downsample is None else self.downsample(x)
-        return self.relu(self.layers(x) + identity)
+        return activated(self.bn2, self.relu, self.layers(x), identity)
 
 
 class Bottleneck(nn.Module):
@@ -189,10 +190,9 @@ class Bottleneck(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """relu(F(x) + x)."""
         identity = x if self.downsample is None else self.downsample(x)
-        x = self.relu(self.bn1(self.conv1(x)))
-        x = self.relu(self.bn2(self.conv2(x)))
-        x = self.bn3(self.conv3(x))
-        return self.relu(x + identity)
+        x = activated(self.bn1, self.relu, self.conv1(x))
+        x = activated(self.bn2, self.relu, self.conv2(x))
+        return activated(self.bn3, self.relu, self.conv3(x), identity)
 
 
 Block = Callable[..., nn.Module]  # with `expansion`
@@ -270,7 +270,7 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The scores of the classes."""
-        x = self.relu(self.bn1(self.conv1(x)))  # (N, 64, 112, 112)
+        x = activated(self.bn1, self.relu, self.conv1(x))  # (N, 64, 112, 112)
         x = self.maxpool(x)  # (N, 64, 56, 56)
         x = self.layer1(x)  # (N, 64 expansion, 56, 56)
         x = self.layer2(x)  # (N, 128 expansion, 28, 28)

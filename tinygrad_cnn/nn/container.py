@@ -9,6 +9,7 @@ from typing import Any
 
 from ..tensor import Tensor
 from .module import Module, Parameter
+from .norm import activated, fusable
 
 
 def as_parameter(name: str, value: object) -> Parameter:
@@ -149,9 +150,17 @@ class Sequential(Chain):
             self.register_module(name, module)
 
     def forward(self, x: Any) -> Any:
-        """The last module's output, each having got that of the one before."""
-        for module in self.in_order():
-            x = module(x)
+        """The last module's output, each having got that of the one before.
+
+        A batch norm in training and a ReLU behind it are one gate, see `fusable`.
+        """
+        modules = self.in_order()
+        at = 0
+        while at < len(modules):
+            pair = modules[at : at + 2]
+            fused = len(pair) == 2 and fusable(*pair)
+            x = activated(*pair, x) if fused else pair[0](x)
+            at += 2 if fused else 1
         return x
 
     def insert(self, index: int, module: Module) -> "Sequential":

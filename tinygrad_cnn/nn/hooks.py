@@ -46,6 +46,10 @@ class Hooks:
         self.behind = {}
         self.backward = {}
 
+    def any(self) -> bool:
+        """Whether there are hooks; all may have been removed."""
+        return bool(self.before or self.behind or self.backward)
+
     def run(self, module: Any, args: tuple, named: dict) -> Any:
         """The module's output for these arguments, with the hooks run around its forward."""
         for hook in list(self.before.values()):

@@ -98,6 +98,10 @@ class Module:
             return self.forward(*args, **named)
         return self._hooks.run(self, args, named)
 
+    def is_hooked(self) -> bool:
+        """Whether anything but this class's forward runs when the module is called."""
+        return "forward" in vars(self) or (self._hooks is not None and self._hooks.any())
+
     # --- what is in it ---
 
     def named_own(self, kind: type | tuple[type, ...]) -> list[tuple[str, Any]]:

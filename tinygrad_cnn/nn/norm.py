@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+from ..graph import WATCHERS
 from ..tensor import Device, Tensor
 from . import functional as F
 from . import init
+from .activation import ReLU
 from .module import Buffer, Module, Parameter
 from .weighted import blank
 
@@ -111,8 +113,8 @@ class BatchNorm(Tracked):
             return self.momentum
         return 1.0 / self.num_batches_tracked.to(dtype=self.running_mean.dtype)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x, normalised."""
+    def forward(self, x: Tensor, *, residual: Tensor | None = None, relu: bool = False) -> Tensor:
+        """x, normalised; + residual, then with `relu` what is below 0 made 0."""
         self.check(x, 1)
         mean, var = self.running_mean, self.running_var
         momentum = 0.0
@@ -122,7 +124,9 @@ class BatchNorm(Tracked):
             else:
                 mean = var = None
         by_batch = self.training or mean is None
-        return F.batch_norm(x, mean, var, self.weight, self.bias, by_batch, momentum, self.eps)
+        settings = (by_batch, momentum, self.eps)
+        behind = {"residual": residual, "relu": relu}
+        return F.batch_norm(x, mean, var, self.weight, self.bias, *settings, **behind)
 
 
 class BatchNorm1d(BatchNorm):
@@ -162,6 +166,35 @@ class BatchNorm3d(BatchNorm):
 
     ranks = (5,)
     axes = "(N, C, D, H, W)"
+
+
+def fusable(norm: object, activation: object) -> bool:
+    """Whether a ReLU behind a batch norm in training can be one gate with it, unnoticed.
+
+    It would be noticed by hooks, by a picture or a check of the graph, and by a subclass.
+    """
+    return (
+        type(norm) in (BatchNorm1d, BatchNorm2d, BatchNorm3d)
+        and type(activation) is ReLU
+        and norm.training
+        and not WATCHERS
+        and not norm.is_hooked()
+        and not activation.is_hooked()
+    )
+
+
+def activated(
+    norm: Module, activation: Module, x: Tensor, residual: Tensor | None = None
+) -> Tensor:
+    """activation(norm(x) + residual), or without a residual activation(norm(x)).
+
+    Batch norm in training and ReLU are one gate, with the addition between them, where nobody looks
+    at the numbers between; the results are the same.
+    """
+    if fusable(norm, activation):
+        return norm.forward(x, residual=residual, relu=True)
+    x = norm(x)
+    return activation(x if residual is None else x + residual)
 
 
 class InstanceNorm(Tracked):

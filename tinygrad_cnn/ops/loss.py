@@ -127,10 +127,8 @@ def surprise(x):
 
 @gate(
     floats=True,
-    x=lambda g, x, target, weight, ignore_index, label_smoothing, reduction: cross_entropy_dx(
-        g,
-        x,
-        class_shares(target, weight, x.shape[1], ignore_index, label_smoothing, reduction, x.dtype),
+    x=lambda g, x, target, weight, ignore_index, label_smoothing, reduction: class_cross_entropy_dx(
+        g, x, target, weight, ignore_index, label_smoothing, reduction
     ),
 )
 def cross_entropy(x, target, weight, *, ignore_index=-100, label_smoothing=0.0, reduction="mean"):
@@ -147,6 +145,15 @@ def cross_entropy(x, target, weight, *, ignore_index=-100, label_smoothing=0.0, 
         target, weight, x.shape[1], ignore_index, label_smoothing, reduction, x.dtype
     )
     return added_up(shares, surprise(x), reduction)
+
+
+@composite
+def class_cross_entropy_dx(g, x, target, weight, *, ignore_index, label_smoothing, reduction):
+    """The gradient of cross_entropy for the logits."""
+    shares = class_shares(
+        target, weight, x.shape[1], ignore_index, label_smoothing, reduction, x.dtype
+    )
+    return cross_entropy_dx(g, x, shares)
 
 
 @composite

@@ -23,7 +23,7 @@ def per_channel(ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     floats=True,
     z_if="relu",
     all=lambda g, z, x, weight, aux, needs, eps, relu: batch_norm_dx(
-        g, z, x, weight, aux=aux, eps=eps, relu=relu
+        g, z, x, weight, aux=aux, eps=eps, relu=relu, skip=needs[3] is not None
     ),
 )
 def batch_norm(x, weight, bias, residual, *, eps, relu):
@@ -52,8 +52,8 @@ def batch_norm(x, weight, bias, residual, *, eps, relu):
 
 
 @composite
-def batch_norm_dx(g, z, x, weight, *, aux, eps, relu):
-    """The gradients of batch_norm for x, weight, bias and residual.
+def batch_norm_dx(g, z, x, weight, *, aux, eps, relu, skip=True):
+    """The gradients of batch_norm for x, weight, bias and, with `skip`, residual.
 
     aux (mean, variance) is for kernels only: traced again, both must be functions of x.
     """
@@ -67,4 +67,4 @@ def batch_norm_dx(g, z, x, weight, *, aux, eps, relu):
     share = div(1.0, math.prod(x.shape[i] for i in axes))
     inner = g - gb * share - xhat * (gw * share)
     gx = reshape(weight, shape) * rstd * inner
-    return gx, reshape(gw, (-1,)), reshape(gb, (-1,)), g
+    return gx, reshape(gw, (-1,)), reshape(gb, (-1,)), g if skip else None

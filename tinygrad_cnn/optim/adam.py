@@ -7,7 +7,7 @@ from typing import Any
 from ..ops.pointwise import div, maximum, sqrt
 from ..ops.shape import zeros_like
 from ..tensor import Tensor, lift
-from .optimizer import Optimizer
+from .optimizer import Optimizer, Row, parted, sweep
 
 
 class Adam(Optimizer):
@@ -68,6 +68,33 @@ class Adam(Optimizer):
         if decay and group["decoupled_weight_decay"]:
             change += p.raw * (lr * decay)
         p.sub_(lift(change))
+
+    def swept(self, rows: list[Row], group: dict[str, Any]) -> list[Row]:
+        """Change what a kernel can change in one sweep; returns the rows that are left."""
+        if group["amsgrad"] or type(self).update is not Adam.update:
+            return rows
+        names = ("exp_avg", "exp_avg_sq")
+        ready, new = parted(rows, names)
+        lr, decay = float(group["lr"]), group["weight_decay"]
+        beta1, beta2 = group["betas"]
+        decoupled = group["decoupled_weight_decay"]
+        steps = [int(state.get("step", 0)) + 1 for _, _, state in ready]
+        done = sweep(
+            "adam_step",
+            ready,
+            names,
+            sign=-1.0 if group["maximize"] else 1.0,
+            rates=[(lr / (1.0 - beta1**t), 1.0 / math.sqrt(1.0 - beta2**t)) for t in steps],
+            betas=group["betas"],
+            eps=group["eps"],
+            decay=0.0 if decoupled else decay,
+            shrink=lr * decay if decoupled else 0.0,
+        )
+        if not done:
+            return rows
+        for (_, _, state), step in zip(ready, steps, strict=True):
+            state["step"] = step
+        return new
 
 
 class AdamW(Adam):

@@ -3,12 +3,17 @@
 A subclass is one update rule. It works on raw arrays, whose operators are the same on every
 backend: a step is dozens of small operations, and nothing in it needs a graph. The parameter alone
 is written through its Tensor, so that a graph that still needs the old numbers will notice.
+
+Some rules are also kernels, which change all parameters of a group in one sweep: `swept` asks for
+them. What they do not serve the rule does, parameter by parameter.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .. import kernels
 from ..autograd import enable_grad, no_grad
+from ..graph import stamp
 from ..tensor import Tensor
 
 NEVER_NEGATIVE = (
@@ -22,6 +27,9 @@ NEVER_NEGATIVE = (
     "momentum_decay",
     "trust_coefficient",
 )
+
+
+Row = tuple[Tensor, object, dict[str, Any]]  # a parameter, its raw gradient, its state
 
 
 class Optimizer:
@@ -109,12 +117,20 @@ class Optimizer:
             with enable_grad():
                 loss = closure()
         for group in self.param_groups:
+            rows = []
             for p in group["params"]:
                 grad = p.grad
                 if grad is not None:
-                    g = -grad.raw if group.get("maximize") else grad.raw
-                    self.update(p, g, self.state.setdefault(p, {}), group)
+                    rows.append((p, grad.raw, self.state.setdefault(p, {})))
+            for p, g, state in self.swept(rows, group):
+                self.update(p, -g if group.get("maximize") else g, state, group)
         return loss
+
+    def swept(self, rows: list[Row], group: dict[str, Any]) -> list[Row]:
+        """Change what a kernel can change in one sweep over memory; returns the rows that are left
+        to `update`. A state's first step always is: it makes the state.
+        """
+        return rows
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget all gradients, or with set_to_none=False fill them with zeros."""
@@ -167,6 +183,37 @@ class Optimizer:
             lines.append(f"Parameter Group {number}")
             lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
         return "\n".join([*lines, ")"])
+
+
+def parted(rows: list[Row], names: tuple[str, ...]) -> tuple[list[Row], list[Row]]:
+    """The rows whose state has all these arrays, and those for which this step is the first."""
+    ready, new = [], []
+    for row in rows:
+        complete = all(row[2].get(name) is not None for name in names)
+        (ready if complete else new).append(row)
+    return ready, new
+
+
+def sweep(name: str, rows: list[Row], states: tuple[str, ...], **settings: object) -> bool:
+    """Whether the kernel `name` has changed the parameters of all rows, with these of their states.
+
+    There is none without Numba, outside the CPU and among reference kernels; and it refuses arrays
+    that lie in pieces, or cannot be written, and parameters that share memory.
+    """
+    if not rows:
+        return True
+    kernel = kernels.find(type(rows[0][0].raw), name, unserved)
+    raws = [(p.raw, *(state[s].raw for s in states), g) for p, g, state in rows]
+    if kernel(raws, **settings) is NotImplemented:
+        return False
+    for p, _, _ in rows:
+        stamp(p.raw)
+    return True
+
+
+def unserved(rows: list, **settings: object) -> object:
+    """What stands for a kernel where there is none."""
+    return NotImplemented
 
 
 def fitted(value: object, p: Tensor) -> object:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..tensor import Tensor, lift
-from .optimizer import Optimizer
+from .optimizer import Optimizer, Row, parted, sweep
 
 
 class SGD(Optimizer):
@@ -66,3 +66,20 @@ class SGD(Optimizer):
                 buffer += g * (1.0 - group["dampening"])
             g = g + buffer * momentum if group["nesterov"] else buffer
         p.sub_(lift(g * float(group["lr"])))
+
+    def swept(self, rows: list[Row], group: dict[str, Any]) -> list[Row]:
+        """Change what a kernel can change in one sweep; returns the rows that are left."""
+        names = ("momentum_buffer",) if group["momentum"] else ()
+        ready, new = parted(rows, names)
+        done = type(self).update is SGD.update and sweep(
+            "sgd_step",
+            ready,
+            names,
+            sign=-1.0 if group["maximize"] else 1.0,
+            lr=float(group["lr"]),
+            momentum=group["momentum"],
+            dampening=group["dampening"],
+            weight_decay=group["weight_decay"],
+            nesterov=group["nesterov"],
+        )
+        return new if done else rows

@@ -58,7 +58,7 @@ class Numbers(NamedTuple):
 def copied(x: object) -> object:
     """The numbers of an input as they are now."""
     if isinstance(x, Tensor):
-        return None if x.node in KEPT else x.raw.copy()
+        return None if x.node in KEPT else x.raw.copy("K")
     return x.copy() if hasattr(x, "copy") else x
 
 
@@ -135,7 +135,7 @@ class Kept:
         record = node.gate
         start = 2 if record.many else 1 + record.arity
         settings = dict(zip(record.settings, node.saved[start:], strict=False))
-        output = None if tensor is None else tensor.raw.copy()
+        output = None if tensor is None else tensor.raw.copy("K")
         call = None
         if WALKS:
             call = self.back

@@ -7,7 +7,7 @@ in different ways: what has one mean is one channel.
 import math
 
 from ...autograd import no_grad
-from ...ops import create, norm, pointwise, pool, reduce
+from ...ops import activation, create, norm, pointwise, pool, reduce
 from ...tensor import Tensor
 
 EPSILON = {2: 2.0**-10, 4: 2.0**-23, 8: 2.0**-52}  # of one, by the bytes of a number
@@ -55,17 +55,23 @@ def check_running(name: str, running: dict[str, Tensor | None], remedy: str) -> 
 
 
 def standardized(
-    x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    eps: float,
+    residual: Tensor | None = None,
+    relu: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Batch norm of x with the batch's own statistics; and its means and biased variances.
+    """Batch norm of x with the batch's own statistics, + residual, then with `relu` what is below 0
+    made 0; and x's means and biased variances.
 
-    Shape: x (N, C, *space), weight, bias (C,) -> x's, (C,), (C,).
+    Shape: x, residual (N, C, *space), weight, bias (C,) -> x's, (C,), (C,).
     """
     size = x.shape[1:2]
     settings = {"dtype": x.dtype, "device": x.device}
     weight = create.ones(size, **settings) if weight is None else weight
     bias = create.zeros(size, **settings) if bias is None else bias
-    z, statistics = norm.batch_norm.full(x, weight, bias, None, eps, False)
+    z, statistics = norm.batch_norm.full(x, weight, bias, residual, eps, relu)
     average, variance = (Tensor(t).reshape(size) for t in statistics)
     return z, average, variance
 
@@ -93,6 +99,12 @@ def rescaled(
     return x if bias is None else x + bias.reshape(shape)
 
 
+def finished(z: Tensor, residual: Tensor | None, relu: bool) -> Tensor:
+    """z + residual, then with `relu` what is below 0 made 0."""
+    z = z if residual is None else z + residual
+    return activation.relu(z) if relu else z
+
+
 def track(kept: Tensor | None, new: Tensor, momentum: float | Tensor) -> None:
     """Move a running statistic, outside the graph, by the share `momentum` towards a new one."""
     if kept is not None:
@@ -109,15 +121,21 @@ def batch_norm(
     training: bool = False,
     momentum: float | Tensor = 0.1,
     eps: float = 1e-5,
+    *,
+    residual: Tensor | None = None,
+    relu: bool = False,
 ) -> Tensor:
-    """weight (input - mean) / √(var + eps) + bias, channel by channel.
+    """weight (input - mean) / √(var + eps) + bias, channel by channel; + residual, then relu.
 
     In training mean and var are the batch's, over samples and space, and functions of the input;
     running_mean and running_var, where given, move by the share `momentum` towards them, in place.
     Otherwise those two are used. The batch's variance divides by the number n of values, what
     running_var learns by n - 1. A batch of nothing moves nothing.
 
-    Shape: input (N, C, *space), all others (C,) -> input's.
+    residual: what is added to the result, or None. relu: whether the activation follows. In
+    training the three are one sweep over memory, otherwise one after the other.
+
+    Shape: input, residual (N, C, *space), all others (C,) -> input's.
 
     Rule: in training dx = weight/σ (g - mean g - x̂ mean(g x̂)), dweight = Σ g x̂, dbias = Σ g.
 
@@ -131,9 +149,11 @@ def batch_norm(
     size = input.shape[1:2]
     running = {"running_mean": running_mean, "running_var": running_var}
     check_shapes(name, size, **running, weight=weight, bias=bias)
+    check_shapes(name, input.shape, residual=residual)
     if not training:
         check_running(name, running, "training=True")
-        return rescaled(input, running_mean, running_var, weight, bias, eps)
+        z = rescaled(input, running_mean, running_var, weight, bias, eps)
+        return finished(z, residual, relu)
     count = input.shape[0] * math.prod(input.shape[2:])
     if count == 1:
         raise ValueError(
@@ -141,8 +161,8 @@ def batch_norm(
             f"{input.shape}; use more samples, or eval()"
         )
     if not input.numel():
-        return rescaled(input, None, None, weight, bias, eps)
-    z, average, variance = standardized(input, weight, bias, eps)
+        return finished(rescaled(input, None, None, weight, bias, eps), residual, relu)
+    z, average, variance = standardized(input, weight, bias, eps, residual, relu)
     track(running_mean, average, momentum)
     track(running_var, variance * (count / (count - 1)), momentum)
     return z

@@ -13,11 +13,13 @@ from tinygrad_cnn.kernels import report
 from tinygrad_cnn.ops.pool import max_pool, unpool, window_sum, window_sum_dx
 
 pytest.importorskip("numba", reason="Numba has no wheel here: there are no kernels to compare")
-from tinygrad_cnn.kernels import cpu_fused
+from tinygrad_cnn.kernels import cpu_pool, layout
 
 
 def stored(x, storage):
     """x in another place or order of memory."""
+    if storage == "rows":
+        return layout.outermost(np.ascontiguousarray(layout.innermost(x)))
     if storage == "reversed":
         return np.asfortranarray(x)
     if storage == "strided":
@@ -30,7 +32,7 @@ def stored(x, storage):
 @st.composite
 def cases(draw):
     """Maps with ties, infinities and nans, and settings; the last windows may reach beyond."""
-    size, step, _ = draw(st.sampled_from(list(cpu_fused.WINDOWS)))
+    size, step, _ = draw(st.sampled_from(list(cpu_pool.WINDOWS)))
     padding = draw(st.tuples(*[st.integers(0, size[0] // 2)] * 2))
     space = draw(st.tuples(*[st.integers(size[0], 9)] * 2))
     out = []
@@ -49,26 +51,31 @@ def cases(draw):
     return x, tuple(out), settings
 
 
-STORAGES = ["plain", "reversed", "strided", "read-only"]
+STORAGES = ["plain", "rows", "reversed", "strided", "read-only"]
+
+
+def lies_as(z, x):
+    """Whether z lies in rows where x does, else in planes."""
+    return layout.innermost(z).flags.c_contiguous if layout.in_rows(x) else z.flags.c_contiguous
 
 
 @given(cases())
 def test_max_pool_is_the_body(case):
     x, out, settings = case
     before = x.copy()
-    z, indices = cpu_fused.max_pool(x, out=out, **settings)
+    z, indices = cpu_pool.max_pool(x, out=out, **settings)
     expected, places = max_pool.gate.body(x, out=out, **settings)
     assert z.dtype == x.dtype and indices.dtype == places.dtype
     assert np.array_equal(z, expected, equal_nan=True)
     assert np.array_equal(indices, places)
-    assert z.flags.c_contiguous and indices.flags.c_contiguous
+    assert lies_as(z, x) and lies_as(indices, x)
     assert np.array_equal(x, before, equal_nan=True)
 
 
 @given(cases())
 def test_window_sum_is_the_body(case):
     x, out, settings = case
-    bounded(cpu_fused.window_sum, window_sum.gate.body, x, {"out": out, **settings})
+    bounded(cpu_pool.window_sum, window_sum.gate.body, x, {"out": out, **settings})
 
 
 @given(cases())
@@ -76,8 +83,9 @@ def test_window_sum_dx_is_the_body(case):
     x, out, settings = case
     rng = np.random.default_rng(0)
     u = rng.standard_normal((*x.shape[:2], *out)).astype(x.dtype)
+    u = stored(u, "rows") if layout.in_rows(x) else u
     settings = {"space": x.shape[2:], **settings}
-    bounded(cpu_fused.window_sum_dx, window_sum_dx.gate.body, u, settings)
+    bounded(cpu_pool.window_sum_dx, window_sum_dx.gate.body, u, settings)
 
 
 def bounded(fast, body, x, settings):
@@ -90,7 +98,7 @@ def bounded(fast, body, x, settings):
     terms = settings["window"][0] ** 2
     finite = np.isfinite(expected)
     assert (z.shape, z.dtype) == (expected.shape, expected.dtype)
-    assert z.flags.c_contiguous
+    assert lies_as(z, x)
     assert np.array_equal(z[~finite], expected[~finite], equal_nan=True)
     assert np.all(error[finite] <= terms * np.finfo(x.dtype).eps * sums[finite])
     assert np.array_equal(x, before, equal_nan=True)
@@ -101,18 +109,20 @@ def test_unpool_is_the_body(case):
     x, out, settings = case
     indices = max_pool.gate.body(x, out=out, **settings)[1]
     g = np.random.default_rng(0).standard_normal(indices.shape).astype(x.dtype)
-    for u, at in [(g, indices), (np.asfortranarray(g), indices[..., ::-1])]:
-        fast = cpu_fused.unpool(u, at, space=x.shape[2:])
+    turned = indices[..., ::-1]
+    for u, at in [(g, indices), (np.asfortranarray(g), turned), (stored(g, "rows"), turned)]:
+        fast = cpu_pool.unpool(u, at, space=x.shape[2:])
         expected = unpool.gate.body(u, at, space=x.shape[2:])
-        assert fast.dtype == expected.dtype and fast.flags.c_contiguous
+        assert fast.dtype == expected.dtype and lies_as(fast, u)
         assert np.array_equal(fast, expected)  # both add in the order of the indices
 
 
 def test_an_index_outside_is_the_body_s_error():
-    u = np.ones((1, 1, 2, 2), "f4")
+    u = np.ones((1, 2, 2, 2), "f4")
     for index in (16, 10**12):
         at = np.full(u.shape, index)
-        assert cpu_fused.unpool(u, at, space=(4, 4)) is NotImplemented
+        for storage in ("plain", "rows"):
+            assert cpu_pool.unpool(stored(u, storage), at, space=(4, 4)) is NotImplemented
         with pytest.raises(IndexError):
             unpool(u, at, space=(4, 4))
 
@@ -134,7 +144,7 @@ def test_what_is_not_covered_is_computed_by_the_body(x, changed):
     settings.update(changed)
     before = report()
     for gate in (max_pool, window_sum):
-        fast = getattr(cpu_fused, gate.__name__)
+        fast = getattr(cpu_pool, gate.__name__)
         assert fast(x, out=(2, 2), **settings) is NotImplemented
         z = gate(x, out=(2, 2), **settings)
         expected = gate.gate.body(x, out=(2, 2), **settings)
@@ -145,10 +155,28 @@ def test_what_is_not_covered_is_computed_by_the_body(x, changed):
         assert served.calls == (old.calls if old else 0)
 
 
+@given(cases(), st.integers(1, 2), st.integers(0, 1))
+def test_in_rows_windows_are_of_any_kind(case, dilation, padding):
+    x = stored(case[0], "rows")
+    settings = {"window": (2, 1), "stride": (3, 4), "padding": (padding, 0)}
+    settings["dilation"] = (dilation, 3)
+    n = (x.shape[2] + 2 * padding - dilation - 1) // 3 + 1
+    out = (n, (x.shape[3] - 1) // 4 + 1)
+    if x.shape[1] == 1 or n < 1:
+        return
+    z, indices = cpu_pool.max_pool(x, out=out, **settings)
+    expected, places = max_pool.gate.body(x, out=out, **settings)
+    assert np.array_equal(z, expected, equal_nan=True)
+    assert np.array_equal(indices, places)
+    sums = cpu_pool.window_sum(x, out=out, **settings)
+    with np.errstate(invalid="ignore"):
+        assert np.array_equal(sums, window_sum.gate.body(x, out=out, **settings), equal_nan=True)
+
+
 def test_other_ranks_are_left_to_the_body():
     line = {"window": (2,), "stride": (2,), "padding": (0,), "dilation": (1,)}
     x = np.arange(8.0).reshape(1, 1, 8)
-    assert cpu_fused.max_pool(x, out=(4,), **line) is NotImplemented
-    assert cpu_fused.window_sum(x, out=(4,), **line) is NotImplemented
-    assert cpu_fused.window_sum_dx(x, space=(16,), **line) is NotImplemented
-    assert cpu_fused.unpool(x, np.zeros((1, 1, 8), int), space=(16,)) is NotImplemented
+    assert cpu_pool.max_pool(x, out=(4,), **line) is NotImplemented
+    assert cpu_pool.window_sum(x, out=(4,), **line) is NotImplemented
+    assert cpu_pool.window_sum_dx(x, space=(16,), **line) is NotImplemented
+    assert cpu_pool.unpool(x, np.zeros((1, 1, 8), int), space=(16,)) is NotImplemented

@@ -1,0 +1,167 @@
+"""The kernels of batch norm against the bodies in double precision, however arrays lie in memory.
+
+The bound is that of sums in float32 or float64: a multiple of eps times the numbers that are added.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinygrad_cnn as tg
+from tinygrad_cnn.ops.norm import batch_norm, batch_norm_dx
+
+pytest.importorskip("numba", reason="Numba has no wheel here: there are no kernels to compare")
+from tinygrad_cnn.kernels import cpu_norm, layout
+from tinygrad_cnn.kernels import threads as threads_of
+
+STORAGES = ["planes", "rows", "reversed", "strided", "read-only", "broadcast"]
+EPS = 1e-5
+
+
+def stored(x, storage):
+    """x in another place or order of memory; "broadcast" repeats its first row of pixels."""
+    if storage == "rows":
+        return layout.outermost(np.ascontiguousarray(layout.innermost(x)))
+    if storage == "reversed":
+        return np.asfortranarray(x)
+    if storage == "strided":
+        return np.repeat(x, 2, axis=-1)[..., ::2]
+    if storage == "broadcast":
+        return np.broadcast_to(x[..., :1], x.shape)
+    x = x.copy()
+    x.flags.writeable = storage != "read-only"
+    return x
+
+
+@st.composite
+def cases(draw):
+    """x, weight, bias, a residual or None, a gradient; and relu."""
+    n, c = draw(st.integers(1, 5)), draw(st.sampled_from([1, 2, 3, 16, 40, 130]))
+    space = draw(st.lists(st.integers(1, 7), max_size=3))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dtype = draw(st.sampled_from(["float32", "float64"]))
+    shape = (n, c, *space)
+
+    def numbers(*shape, storages=STORAGES):
+        x = rng.standard_normal(shape).astype(dtype)
+        return stored(x, draw(st.sampled_from(storages))) if len(shape) > 1 else x
+
+    x = numbers(*shape, storages=STORAGES[:-1]) + draw(st.sampled_from([0, 3]))
+    residual = numbers(*shape) if draw(st.booleans()) else None
+    return x, numbers(c), numbers(c), residual, numbers(*shape), draw(st.booleans())
+
+
+def exactly(*arrays):
+    """The arrays in double precision."""
+    return [None if a is None else np.array(a, np.float64) for a in arrays]
+
+
+def close(fast, exact, size, dtype):
+    """fast lies as near to exact as numbers of this size allow."""
+    assert fast.dtype == dtype and fast.shape == exact.shape
+    assert np.all(np.abs(fast - exact) <= 64 * np.finfo(dtype).eps * size)
+
+
+@given(cases())
+@settings(max_examples=150)
+def test_batch_norm_is_the_body(case):
+    x, weight, bias, residual, _, relu = case
+    z, aux = cpu_norm.batch_norm(x, weight, bias, residual, eps=EPS, relu=relu)
+    inputs = exactly(x, weight, bias, residual)
+    exact, exact_aux = batch_norm.gate.body(*inputs, eps=EPS, relu=relu)
+    size = np.abs(inputs[0]).max()
+    close(aux[0], exact_aux[0], size, x.dtype)
+    close(aux[1], exact_aux[1], size**2, x.dtype)
+    rstd = (exact_aux[1] + EPS) ** -0.5
+    largest = np.abs(weight).max() * size * rstd.max() * (1 + (size * rstd.max()) ** 2)
+    close(z, exact, largest + 10, x.dtype)
+    assert layout.in_rows(z) == layout.in_rows(x) or z.flags.c_contiguous
+
+
+@given(cases(), st.booleans(), st.booleans())
+@settings(max_examples=150)
+def test_batch_norm_dx_is_the_body(case, skip, given_moments):
+    x, weight, bias, residual, g, relu = case
+    _, aux = batch_norm.gate.body(*exactly(x, weight, bias, residual), eps=EPS, relu=relu)
+    z = stored(np.random.default_rng(0).standard_normal(x.shape).astype(x.dtype), "rows")
+    kept = tuple(a.astype(x.dtype) for a in aux) if given_moments else None
+    how = {"eps": 0.1, "relu": relu, "skip": skip}
+    fast = cpu_norm.batch_norm_dx(g, z, x, weight, aux=kept, **how)
+    exact = batch_norm_dx.gate.body(*exactly(g, z, x, weight), aux=None, **how)
+    size = np.abs(x).max() * (1 + np.abs(x).max()) ** 2
+    sums = 10 * np.abs(g).max() * x.size / x.shape[1]
+    sizes = (10 * np.abs(weight).max() * np.abs(g).max() * size, sums * size, sums, 0)
+    for a, b, bound in zip(fast, exact, sizes, strict=True):
+        if a is not None:
+            close(a, b, bound, x.dtype)
+    assert (fast[3] is None) == (not skip)
+    assert not skip or not relu or not np.shares_memory(fast[3], fast[0])
+
+
+@pytest.mark.parametrize("storage", ["planes", "rows"])
+@pytest.mark.parametrize("shift", [0.0, 1e4])
+def test_a_large_mean_costs_no_digits_of_the_variance(storage, shift):
+    rng = np.random.default_rng(0)
+    x = stored((rng.standard_normal((16, 8, 32, 32)) + shift).astype("float32"), storage)
+    ones = np.ones(8, "float32")
+    _, (mean, variance) = cpu_norm.batch_norm(x, ones, ones, None, eps=EPS, relu=False)
+    exact = x.astype(np.float64).var((0, 2, 3), keepdims=True)
+    np.testing.assert_allclose(variance, exact, rtol=1e-5)
+    exact = x.astype(np.float64).mean((0, 2, 3), keepdims=True)
+    np.testing.assert_allclose(mean, exact, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("storage", ["planes", "rows"])
+def test_the_number_of_threads_changes_no_bit(monkeypatch, storage):
+    rng = np.random.default_rng(0)
+    x, g = (stored(rng.standard_normal((32, 8, 31, 33)).astype("f4"), storage) for _ in "xg")
+    weight, bias = rng.standard_normal((2, 8)).astype("f4")
+    results = []
+    for threads in (1, 2):
+        monkeypatch.setattr(threads_of, "THREADS", [threads])
+        z, aux = cpu_norm.batch_norm(x, weight, bias, g, eps=EPS, relu=True)
+        how = {"aux": aux, "eps": EPS, "relu": True, "skip": True}
+        results.append([z, *aux, *cpu_norm.batch_norm_dx(g, z, x, weight, **how)])
+    for a, b in zip(*results, strict=True):
+        assert np.array_equal(a, b)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_what_is_no_number_spreads_in_its_channel_alone(number):
+    x = np.random.default_rng(0).standard_normal((2, 3, 4, 4)).astype("f4")
+    x[1, 1, 2, 2] = number
+    ones = np.ones(3, "f4")
+    for storage in ("planes", "rows"):
+        z, _ = cpu_norm.batch_norm(stored(x, storage), ones, ones, None, eps=EPS, relu=True)
+        assert np.isnan(z[:, 1]).all()
+        assert np.isfinite(z[:, ::2]).all()
+
+
+@pytest.mark.parametrize("storage", ["planes", "rows"])
+def test_a_network_keeps_its_layout(storage):
+    x = tg.tensor(stored(np.ones((2, 3, 4, 4), "f4"), storage), requires_grad=True)
+    strides = x.raw.strides
+    leaf = x * 1.0
+    norm = tg.nn.BatchNorm2d(3)
+    z = norm(leaf)
+    assert z.raw.strides == strides
+    assert tg.autograd.grad(z.sum(), [leaf])[0].raw.strides == strides
+
+
+@pytest.mark.parametrize(
+    ("x", "weight"),
+    [
+        (np.ones((2, 3, 4), "f2"), np.ones(3, "f2")),
+        (np.ones((2, 3, 4), "i8"), np.ones(3, "i8")),
+        (np.ones((2, 3, 4), "f4"), np.ones(3, "f8")),
+        (np.ones((0, 3, 4), "f4"), np.ones(3, "f4")),
+        (np.ones((2, 3, 4), "f4"), np.ones(2, "f4")),
+        (np.ones(3, "f4"), np.ones(1, "f4")),
+    ],
+    ids=["float16", "integers", "two dtypes", "no samples", "channels", "one axis"],
+)
+def test_what_is_not_covered_is_left_to_the_body(x, weight):
+    how = {"eps": EPS, "relu": False}
+    assert cpu_norm.batch_norm(x, weight, weight, None, **how) is NotImplemented
+    assert cpu_norm.batch_norm_dx(x, x, x, weight, aux=None, skip=True, **how) is NotImplemented

@@ -1,0 +1,99 @@
+"""The number of threads is a setting; the pool is one, and a forked child does without."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import tinygrad_cnn as tg
+from tinygrad_cnn.kernels import cpu
+
+CODE = """
+import os
+import sys
+import numpy as np
+import tinygrad_cnn as tg
+from tinygrad_cnn.ops.conv import conv
+x, w = np.ones((4, 16, 8, 8), "f4"), np.ones((16, 16, 3, 3), "f4")
+def convolved():
+    z = conv(x, w, None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1)
+    assert (z == 144).all()
+"""
+
+
+def python(code, **environment):
+    """What a fresh Python prints that runs `code`."""
+    done = subprocess.run(
+        [sys.executable, "-c", CODE + code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def kept():
+    before = tg.get_num_threads()
+    yield
+    tg.set_num_threads(before)
+
+
+def test_the_setting(kept):
+    tg.set_num_threads(3)
+    assert tg.get_num_threads() == 3
+
+
+@pytest.mark.parametrize("count, error", [(0, RuntimeError), ("2", TypeError), (True, TypeError)])
+def test_what_is_no_number_of_threads(count, error, kept):
+    with pytest.raises(error, match="thread"):
+        tg.set_num_threads(count)
+
+
+def test_the_environment_says_how_many_at_first():
+    assert python("print(tg.get_num_threads())", OMP_NUM_THREADS="1") == "1\n"
+
+
+needs_numba = pytest.mark.skipif(not cpu.OVERLAYS, reason="Numba is not installed")
+
+
+@needs_numba
+def test_more_threads_than_cores():
+    assert python("tg.set_num_threads(7); convolved(); print('done')") == "done\n"
+
+
+@needs_numba
+def test_one_thread_starts_no_pool_and_two_hold_numpy_s_own():
+    code = """
+import threadpoolctl
+def threads(): return {p["num_threads"] for p in threadpoolctl.threadpool_info()
+                       if p["user_api"] == "blas"}
+tg.set_num_threads(1)
+before = threads()
+convolved()
+assert threads() == before
+from tinygrad_cnn.kernels import workers
+assert workers.together.cache_info().currsize == 0
+tg.set_num_threads(2)
+convolved()
+print(threads() <= {1})
+"""
+    assert python(code) == "True\n"
+
+
+@needs_numba
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_forked_child_computes_alone():
+    code = """
+tg.set_num_threads(2)
+convolved()
+child = os.fork()
+if child == 0:
+    convolved()
+    os._exit(10 + tg.get_num_threads())
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), tg.get_num_threads())
+"""
+    assert python(code) == "11 2\n"

@@ -1,0 +1,205 @@
+"""A product of small matrices that stays in the processor's registers, for Numba.
+
+A block of C = A B of a few rows and one or two vectors of columns is held in registers while the
+sum runs: each vector of B that is loaded then meets all rows, each number of A all columns, and the
+processor multiplies and adds as fast as it can. Compilers do not find this by themselves, so it is
+spelled out here, in the language of LLVM, through which Numba compiles anyway. Widths follow the
+processor that Numba compiles for: 16 numbers with AVX-512, 8 with AVX2, 4 with what every processor
+has.
+
+`tile` is compiled once, for every number of rows, and called by its address (`MICRO`): kernels stay
+small and quick to compile. Within kernels memory is spoken of by addresses (bytes) and distances
+(float32 numbers).
+"""
+
+from typing import NamedTuple
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic
+
+BYTES = 4  # of a float32
+WORD = ir.IntType(64)
+FLOAT = ir.FloatType()
+TILE = types.void(*[types.int64] * 14)  # the type of the function `tile`
+
+
+class Registers(NamedTuple):
+    """The vectors of a processor: how many numbers they hold, and the rows of the largest tile."""
+
+    lanes: int
+    rows: int
+
+
+def registers(triple: str, features: str) -> Registers:
+    """What the processor offers that code is compiled for; features as LLVM writes them.
+
+    A tile of R rows and two vectors takes 2 R registers for its sums and three for what is read.
+    """
+    has = set(features.split(","))
+    if "+avx512f" in has:
+        return Registers(16, 14)  # 32 registers
+    if "+avx2" in has and "+fma" in has:
+        return Registers(8, 6)  # 16 registers
+    return Registers(4, 12 if triple.startswith(("aarch64", "arm64")) else 6)
+
+
+def target() -> Registers:
+    """The registers of the processor that Numba compiles for."""
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    return registers(triple, features)
+
+
+LANES, ROWS = target()
+VECTORS = 2  # of columns, at most
+WIDTH = VECTORS * LANES  # columns of the widest tile
+VECTOR = ir.VectorType(FLOAT, LANES)
+
+
+def at(b, address, type_):
+    """The address as a pointer to this type."""
+    return b.inttoptr(address, type_.as_pointer())
+
+
+def load(b, address, type_):
+    """What lies at an address, which need not be a multiple of more than a number's size."""
+    value = b.load(at(b, address, type_))
+    value.align = BYTES
+    return value
+
+
+def counting(b, count, carried):
+    """Open a loop that runs `count` times, at least once: its block, count, and values within it.
+
+    The values are a counter and what is carried from turn to turn. `again` closes the loop.
+    """
+    entry = b.block
+    block = b.append_basic_block("loop")
+    b.branch(block)
+    b.position_at_end(block)
+    phis = [b.phi(value.type) for value in (WORD(0), *carried)]
+    for phi, value in zip(phis, (WORD(0), *carried), strict=True):
+        phi.add_incoming(value, entry)
+    return block, count, phis
+
+
+def again(b, loop, values):
+    """Close a loop: `values` are what the next turn, or the code behind the loop, is handed."""
+    block, count, phis = loop
+    following = b.add(phis[0], WORD(1))
+    for phi, value in zip(phis, (following, *values), strict=True):
+        phi.add_incoming(value, b.block)
+    after = b.append_basic_block("after")
+    b.cbranch(b.icmp_signed("<", following, count), block, after)
+    b.position_at_end(after)
+
+
+def one_tile(b, rows, vectors, words):
+    """The code of one size of tile; see `tile` for the words."""
+    a, between, step, runs, count, length, cols, pitch, start, initial, z, line = words
+    kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
+    multiply_add = cgutils.get_or_insert_function(b.module, kind, f"llvm.fmuladd.v{LANES}f32")
+    none = ir.Constant(VECTOR, ir.Undefined)
+    first = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+
+    def place(base, distance, row, vector):
+        corner = b.add(base, b.mul(distance, WORD(row)))
+        return b.add(corner, WORD(vector * LANES * BYTES))
+
+    sums = [
+        load(b, place(start, initial, r, v), VECTOR) for r in range(rows) for v in range(vectors)
+    ]
+    outer = counting(b, count, [cols, *sums])
+    i, source, *sums = outer[2]
+    offset = load(b, b.add(runs, b.mul(i, WORD(8))), WORD)
+    inner = counting(b, length, [b.add(a, offset), source, *sums])
+    _, left, right, *sums = inner[2]
+    columns = [load(b, place(right, WORD(0), 0, v), VECTOR) for v in range(vectors)]
+    following = []
+    for r in range(rows):
+        number = load(b, place(left, between, r, 0), FLOAT)
+        number = b.insert_element(none, number, ir.IntType(32)(0))
+        number = b.shuffle_vector(number, none, first)
+        for v in range(vectors):
+            total = sums[r * vectors + v]
+            following.append(b.call(multiply_add, [number, columns[v], total]))
+    right = b.add(right, pitch)
+    again(b, inner, [b.add(left, step), right, *following])
+    again(b, outer, [right, *following])
+    for r in range(rows):
+        for v in range(vectors):
+            value = following[r * vectors + v]
+            b.store(value, at(b, place(z, line, r, v), VECTOR)).align = BYTES
+
+
+@intrinsic
+def every_tile(
+    typing, rows, vectors, a, between, step, runs, count, length, b, pitch, start, initial, z, line
+):
+    """The code of all sizes of tile, and the choice among them; see `tile`."""
+
+    def generate(context, b, signature, arguments):
+        rows, vectors, a, between, step, runs, count, length, cols, pitch, *rest = arguments
+        start, initial, z, line = rest
+        scaled = [b.mul(x, WORD(BYTES)) for x in (between, step, pitch, initial, line)]
+        between, step, pitch, initial, line = scaled
+        words = (a, between, step, runs, count, length, cols, pitch, start, initial, z, line)
+        end = b.append_basic_block("end")
+        size = b.add(b.mul(rows, WORD(VECTORS)), vectors)
+        choice = b.switch(size, end)
+        for r in range(1, ROWS + 1):
+            for v in range(1, VECTORS + 1):
+                block = b.append_basic_block(f"tile_{r}_{v}")
+                choice.add_case(WORD(r * VECTORS + v), block)
+                b.position_at_end(block)
+                one_tile(b, r, v, words)
+                b.branch(end)
+        b.position_at_end(end)
+        return context.get_dummy_value()
+
+    return TILE, generate
+
+
+def tile(rows, vectors, a, between, step, runs, count, length, b, pitch, start, initial, z, line):
+    """z[r, :] = start[r, :] + the sum over i < count, j < length of A[r, i, j] B[i, j, :].
+
+    A[r, i, j] lies at a + r between + runs[i] + j step: in `count` runs of `length` numbers. The
+    rows of B, of `vectors` vectors each, follow each other at the distance `pitch`. Rows of z lie
+    `line` apart, those of start `initial`: at 0 every row begins alike, as with a bias.
+    a, b, start and z are addresses, runs that of int64 numbers of bytes.
+    """
+    every_tile(
+        rows, vectors, a, between, step, runs, count, length, b, pitch, start, initial, z, line
+    )
+
+
+@intrinsic
+def call_tile(
+    typing,
+    at_,
+    rows,
+    vectors,
+    a,
+    between,
+    step,
+    runs,
+    count,
+    length,
+    b,
+    pitch,
+    start,
+    initial,
+    z,
+    line,
+):
+    """Call the function `tile` that lies at an address."""
+
+    def generate(context, b, signature, arguments):
+        head, *rest = arguments
+        kind = ir.FunctionType(ir.VoidType(), [WORD] * len(rest))
+        b.call(at(b, head, kind), rest)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, *TILE.args), generate
