@@ -19,6 +19,17 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import kernels
 from tinygrad_cnn.kernels import cpu, scalar
 
+
+@pytest.fixture(scope="module", autouse=True)
+def overlays_of_any_size():
+    """What is drawn is small, and is to reach the overlays all the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cpu, "LEAST", {})
+        kernels.forget()
+        yield
+    kernels.forget()
+
+
 # A scalar kernel and NumPy's may round transcendental functions differently in the last places.
 ULPS = 8 * np.finfo(np.float64).eps
 
@@ -205,6 +216,18 @@ def test_what_is_drawn_for_an_overlay_reaches_it(name):
     before = kernels.report()[name].calls if name in kernels.report() else 0
     run()
     assert kernels.report()[name].calls > before
+
+
+@pytest.mark.skipif(kernels.overlay("cpu_conv") is None, reason="there is no Numba here")
+def test_small_arrays_are_left_to_numpy(monkeypatch):
+    monkeypatch.setattr(cpu, "LEAST", {"relu_dx": 4})
+    kernels.forget()
+    for count, reaches in ((3, 0), (4, 1)):
+        before = kernels.report()["relu_dx"].calls
+        x = np.ones(count, np.float32)
+        assert np.array_equal(FUNCTIONS["relu_dx"](x, x), x)
+        assert kernels.report()["relu_dx"].calls - before == reaches
+    kernels.forget()
 
 
 # --- which backend computes -----------------------------------------------------------------------

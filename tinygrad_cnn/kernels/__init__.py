@@ -100,7 +100,14 @@ def find(kind: type, name: str, body: Callable) -> Callable:
     home = getattr(space, "OVERLAYS", {}).get(name)
     if home is None:
         return plain
-    return overlaid(name, home, quiet(kind, plain) if plain is body else plain)
+    fast = overlaid(name, home, quiet(kind, plain) if plain is body else plain)
+    least = getattr(space, "LEAST", {}).get(name)
+    return fast if least is None else by_size(least, plain, fast)
+
+
+def by_size(least: int, plain: Callable, fast: Callable) -> Callable:
+    """`plain` on arrays of fewer numbers than `least`, `fast` on others."""
+    return lambda x, y: (plain if x.size < least else fast)(x, y)
 
 
 def quiet(kind: type, body: Callable) -> Callable:

@@ -26,6 +26,7 @@ POOLING = ("max_pool", "unpool", "window_sum", "window_sum_dx")
 NORMS = ("batch_norm", "batch_norm_dx")
 LOSSES = ("cross_entropy", "class_cross_entropy_dx")
 POINTWISE = ("erf", "erfc", "sigmoid", "relu_dx")
+LEAST = {"relu_dx": 4096}  # on fewer numbers calling the compiled kernel costs more than it saves
 STEPS = ("sgd_step", "adam_step")  # of optimisers: not gates, but found and counted as theirs are
 OVERLAYS = {}  # gate -> the module of this package with a faster kernel
 if importlib.util.find_spec("numba") is not None:  # looks for Numba, without importing it
