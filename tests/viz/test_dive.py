@@ -1,5 +1,7 @@
 """Dives: one element of a tensor against the scalar graph that is said to have made it."""
 
+import random
+
 import numpy as np
 import pytest
 from domains import ROWS
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from probes import FUNCTIONS, free
 
 import tinygrad_cnn as tg
-from tinygrad_cnn import nn, viz
+from tinygrad_cnn import models, nn, viz
 from tinygrad_cnn.graph import ancestors
 from tinygrad_cnn.nn import functional as F
 from tinygrad_cnn.value import Value
@@ -121,6 +123,41 @@ def test_any_element_inside_a_network_agrees(net, depth, data, request):
 def test_every_op_of_a_network_is_taken_apart(net, request):
     for y in request.getfixturevalue(net):
         viz.dive(y, (0,) * y.ndim, max_nodes=ENOUGH, gradients=True)
+
+
+def lenet5(output):
+    """The published LeNet-5 on a digit, down to its loss."""
+    tg.manual_seed(0)
+    model = models.lenet5(output=output).double()
+    image = tg.randn(1, 1, 32, 32, dtype="float64")
+    return watched(lambda: F.cross_entropy(model(image), tg.tensor([3])))[1]
+
+
+def block(kind, training):
+    """A block of a published residual network, whose shortcut changes the shape."""
+    tg.manual_seed(0)
+    network = kind().double().train(training)
+    x = tg.randn(2, 64, 4, 4, dtype="float64", requires_grad=True)
+    return watched(lambda: network.layer2[0](x).sum())[1]
+
+
+NETWORKS = {
+    "LeNet-5, softmax": lambda: lenet5("softmax"),
+    "LeNet-5, RBF": lambda: lenet5("rbf"),
+    "block in training": lambda: block(models.resnet18, True),
+    "block in evaluation": lambda: block(models.resnet18, False),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_random_elements_of_every_op_of_published_networks_agree(name):
+    """In value and in the gradient for every tensor that was given, to 1e-12 of the largest."""
+    chosen = random.Random(name)
+    for y in NETWORKS[name]():
+        index = tuple([chosen.randrange(n) for n in y.shape])
+        dived = viz.dive(y, index, max_nodes=ENOUGH, gradients=True)
+        largest = max(abs(v.data) for v in ancestors([dived]))
+        assert abs(dived.data - y[index].item()) <= 1e-12 * max(1.0, largest), y.node.gate.name
 
 
 # --- a pixel of a convolution ---------------------------------------------------------------------
@@ -277,20 +314,48 @@ def test_max_nodes_is_the_number_of_values():
         viz.dive(y, depth=None, max_nodes=count - 1)
 
 
-def test_a_function_of_a_user_is_named():
-    class Double(tg.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return x * 2.0
+class Whitened(tg.autograd.Function):
+    """Two outputs, of which each element depends on a row; what backward says is not quite true."""
 
-        @staticmethod
-        def backward(ctx, g):
-            return g * 2.0
+    @staticmethod
+    def forward(ctx, x, scale, name):
+        ctx.save_for_backward(x)
+        ctx.scale = scale
+        return (x - x.mean(1, keepdim=True)) * scale, x.relu()
 
-    x = tg.ones(2, requires_grad=True)
+    @staticmethod
+    def backward(ctx, g, h):
+        (x,) = ctx.saved_tensors
+        return (g - g.mean(1, keepdim=True)) * ctx.scale + h * (x > -1).double(), None, None
+
+
+def test_a_function_of_a_user_is_one_gate():
+    tg.manual_seed(0)
+    x = tg.randn(3, 4, dtype=tg.float64, requires_grad=True)
     with viz.keep():
-        y = Double.apply(x)
-        z = y * 3.0
-    assert viz.dive(z, 0).data == 6.0
-    with pytest.raises(NotImplementedError, match="Double cannot be taken apart"):
-        viz.dive(z, 0, depth=2)
+        y, z = Whitened.apply(x * 2.0, 3.0, "rows")
+        out = (y * z).exp()
+    for index in ((0, 1), (2, 3)):
+        scalar = viz.dive(out, index, depth=None, names={"x": x}, gradients=True)
+        assert scalar.data == pytest.approx(out[index].item(), rel=1e-12)
+        gates = [v for v in tg.graph.ancestors([scalar]) if v.gate]
+        assert [v.gate.name for v in gates].count("Whitened") == 2
+        (first,) = [v for v in gates if v.gate.name == "Whitened" and len(v.parents) == 4]
+        scalar.backward()
+        assert first.parents[0].grad != 0
+        assert "Whitened" in viz.draw_text(scalar)
+    assert viz.dive(out, (0, 0), depth=1).data == pytest.approx(out[0, 0].item())
+    with pytest.raises(RuntimeError, match="of which only first derivatives"):
+        scalar.backward(create_graph=True)
+
+
+def test_slopes_that_are_all_zero_and_graphs_that_are_freed():
+    x = tg.full((1, 2), -3.0, dtype=tg.float64, requires_grad=True)
+    with viz.keep():
+        _, z = Whitened.apply(x, 1.0, "rows")
+        out = z + 1.0
+    scalar = viz.dive(out, (0, 0), depth=None, gradients=True)
+    assert scalar.data == 1
+    out.sum().backward()
+    with pytest.raises(ValueError, match="Whitened is a Function, whose graph backward"):
+        viz.dive(out, (0, 0), depth=None)

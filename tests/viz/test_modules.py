@@ -15,6 +15,7 @@ from tinygrad_cnn.graph import WATCHERS, ancestors
 from tinygrad_cnn.nn import functional as F
 from tinygrad_cnn.viz.card import LOOKS
 from tinygrad_cnn.viz.flows import flow
+from tinygrad_cnn.viz.keep import KEPT
 from tinygrad_cnn.viz.reader import FAILED, NO_GRADIENT, NO_MODULES, NO_NUMBERS, read
 
 
@@ -61,8 +62,8 @@ def test_every_gate_lies_in_the_frames_of_the_modules_it_ran_in():
     loss = recorded(model)
     groups = {b.symbol: [g.title for g in b.group.around()] for b in read(loss).boxes if b.group}
     assert groups["relu"] == ["", "1", "1.relu"]
-    assert groups["+"] == ["", "3"]  # of the linear layer; that of the block came before
-    assert groups["@"] == ["", "3"]
+    assert groups["+"] == ["", "1"]  # of the block
+    assert groups["linear"] == ["", "3"]
     assert read(loss).root.group is None
     weight = next(b for b in read(loss).boxes if b.title == "1.conv.weight")
     assert weight.role == "parameter"
@@ -201,6 +202,30 @@ def test_a_resnet50_fits_on_a_page():
     if not viz.missing_dot():
         picture.pipe(format="svg")
     assert time.process_time() - began < 2  # of this process; `dot` takes 0.1 s
+
+
+FUSED = ("conv_relu", "conv_norm", "running_norm")  # gates that compute what follows as well
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize(
+    "name", ["resnet18", "vgg11_bn", "vgg11", "preact_resnet20", "densenet121"]
+)
+def test_pictures_show_every_step_of_networks_that_run_fused(name, training):
+    """Nobody looks for a ReLU in a convolution: where somebody looks, each gate is its own."""
+    with tg.device("meta"):
+        model = getattr(models, name)().train(training)
+        with viz.keep(model) as kept:
+            out = model(tg.zeros(2, *models.INPUT_SIZES[name]))
+    nodes = kept.alive()
+    assert out.node in nodes
+    names = [node.gate.name for node in nodes]
+    assert "relu" in names
+    assert not set(names) & {*FUSED}
+    for node in nodes:
+        assert not KEPT[node].settings.get("relu")
+    relus = [m for m in model.modules() if isinstance(m, nn.ReLU)]
+    assert names.count("relu") >= len(relus)
 
 
 def test_depth_needs_a_model():

@@ -264,6 +264,85 @@ def test_the_quiz_asks_for_sums_at_forks_and_for_values(visit):
     assert page.locator("#quiz").get_attribute("aria-pressed") == "false"
 
 
+def matrices():
+    """relu(x @ w) · x, summed: a fork, and a gradient that relu stops."""
+    with viz.keep():
+        x = tg.tensor([[1.0, 2.0], [-3.0, 0.5]], requires_grad=True)
+        w = tg.tensor([[0.5, -1.0], [2.0, 1.0]], requires_grad=True)
+        y = (tg.relu(x @ w) * x).sum()
+    return y, {"x": x, "w": w}
+
+
+def fill(page, numbers):
+    fields = page.locator("input.answer")
+    assert fields.count() == len(numbers)
+    for field, number in zip(fields.all(), numbers, strict=True):
+        field.fill(f"{number:.3g}")
+    page.keyboard.press("Enter")
+
+
+def test_the_quiz_asks_for_every_number_of_small_tensors(visit):
+    y, names = matrices()
+    page = visit(y, "#1/quiz", names=names)
+    assert shown(page, "value")["v1"] == "?"
+    product_ = (names["x"] @ names["w"]).detach().numpy().ravel()
+    fill(page, [*product_[:3], product_[3] + 1])
+    wrong = page.locator("input.answer.wrong")
+    assert wrong.count() == 1
+    label = "element [1, 1] of the value of v1"
+    assert wrong.get_attribute("aria-label") == label
+    wrong.fill(str(product_[3]))
+    page.keyboard.press("Enter")
+    assert "✓ Right." in page.locator("#panel").inner_text()
+    assert page.locator(".node[data-name=v1] .heat.value .cell").count() == 4
+
+
+@pytest.mark.parametrize("size", [DESKTOP, BEAMER, PHONE], ids=["desktop", "beamer", "phone"])
+def test_the_quiz_of_a_tensor_graph_can_be_answered_to_the_end(visit, size):
+    """All answers come from the engine; the fields and the buttons can be reached."""
+    y, names = matrices()
+    page = visit(y, "#0/quiz", names=names, size=size)
+    truth = "() => player.trace.questions(player.at).flatMap(q => q.fields.map(f => f.answer))"
+    asked = 0
+    for _ in range(int(page.locator("#slider").get_attribute("max"))):
+        page.locator("#next").click()
+        answers = page.evaluate(truth)
+        if not answers:
+            continue
+        asked += 1
+        for field in (page.locator("input.answer").first, page.locator("input.answer").last):
+            field.scroll_into_view_if_needed()
+            box, check = field.bounding_box(), page.locator("#check").bounding_box()
+            assert box["width"] >= 40
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= size["width"]
+            assert check["y"] + check["height"] <= size["height"]
+        fill(page, answers)
+        assert "✓ Right." in page.locator("#panel").inner_text()
+    assert asked == 8
+    assert "8 of 8 right at the first try" in page.locator("#panel").inner_text()
+
+
+def test_the_quiz_asks_for_one_number_of_larger_tensors_and_none_of_statistics(visit):
+    with viz.keep():
+        x = (tg.arange(16.0).reshape(4, 4) / 16).requires_grad_()
+        big = tg.ones(20, 20, requires_grad=True)
+        y = x.tanh().sum() + (big * tg.arange(400).reshape(20, 20)).tanh().sum()
+    page = visit(y, "#0/quiz", names={"x": x, "big": big})
+    labels, texts = [], []
+    for _ in range(int(page.locator("#slider").get_attribute("max"))):
+        page.keyboard.press("ArrowRight")
+        for field in page.locator("input.answer").all():
+            labels.append(field.get_attribute("aria-label"))
+        texts.append(page.locator("#panel .sums").inner_text())
+        page.locator("#picture").click(position={"x": 3, "y": 3})  # the keys leave the field
+    assert "element [3, 3] of the value of v1" in labels
+    assert any("element [3, 3]" in text for text in texts)
+    assert any(label.startswith("every element of the gradient sent to") for label in labels)
+    assert "element [0, 0] of the gradient sent to x" in labels
+    assert not [label for label in labels if "big" in label]
+
+
 # --- what else there is to see --------------------------------------------------------------------
 
 

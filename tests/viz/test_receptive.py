@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 import tinygrad_cnn as tg
 from tinygrad_cnn import models, nn, viz
 from tinygrad_cnn.nn import functional as F
+from tinygrad_cnn.viz.summary import evaluated
+from tinygrad_cnn.viz.visit import stand_in
 
 
 def seen(model, size):
@@ -66,6 +68,60 @@ def test_gradients_say_the_same(parts):
     else:
         assert set(widths) == {field}
         assert {b[0] - a[0] for a, b in itertools.pairwise(spans)} == {jump}
+
+
+class Some(nn.Module):
+    """Some places along the last axis, with a border of zeros around them or in another order."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def forward(self, x):
+        if self.kind == "cut":
+            return x[..., 3:-2]
+        if self.kind == "border":
+            return F.pad(x, (2, 1))
+        if self.kind == "flat":
+            return x[..., : x.shape[-1] // 2 * 2].reshape(1, 1, 2, -1)[:, :, 1]
+        return tg.cat([x[..., 1:], x[..., :-1] * 2], 1).sum(1, keepdim=True)
+
+
+@st.composite
+def windows(draw):
+    """A layer that slides a window over a single channel, perhaps from before its start."""
+    k, s, p = draw(st.integers(2, 3)), draw(st.integers(1, 2)), draw(st.integers(0, 1))
+    if draw(st.booleans()):
+        return nn.AvgPool1d(k, s, padding=p)
+    layer = nn.Conv1d(1, 1, k, s, 2 * p, draw(st.integers(1, 2)))
+    nn.init.ones_(layer.weight)
+    return layer
+
+
+def box_and_gradient(parts, draw):
+    """What a place is said to see of an input of 96 places, and where its gradient is not zero."""
+    size = 96
+    model = nn.Sequential(*parts)
+    place = draw % model(tg.ones(1, 1, size)).shape[-1]
+    field = evaluated(stand_in(model)[0], (1, size)).top.seen
+    (box,) = field.box((0, 0, place))
+    return box, depends_on(model, size, place)
+
+
+@given(st.lists(windows(), min_size=1, max_size=4), st.integers(0, 1000))
+def test_boxes_end_where_gradients_end(parts, draw):
+    (begin, end), seen = box_and_gradient(parts, draw)
+    assert all(begin <= i < end for i in seen)
+    if begin >= 0 and end <= 96:
+        assert (seen[0], seen[-1] + 1) == (begin, end)
+
+
+SOME = st.sampled_from(["cut", "border", "flat", "branches"]).map(Some)
+
+
+@given(st.lists(SOME | windows(), min_size=1, max_size=4), st.integers(0, 1000))
+def test_boxes_hold_all_that_gradients_reach(parts, draw):
+    (begin, end), seen = box_and_gradient(parts, draw)
+    assert all(begin <= i < end for i in seen)
 
 
 @pytest.mark.parametrize(

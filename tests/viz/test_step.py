@@ -16,7 +16,7 @@ from tinygrad_cnn import kernels, nn, viz
 from tinygrad_cnn.nn import functional as F
 from tinygrad_cnn.viz import trace as trace_module
 from tinygrad_cnn.viz.step import PAGE, page
-from tinygrad_cnn.viz.trace import PART, SMALL, WHOLE, trace_of
+from tinygrad_cnn.viz.trace import NUMBERS, PART, SMALL, WHOLE, trace_of
 from tinygrad_cnn.viz.words import WORDS, words_of
 
 SMALL_NUMBERS = st.floats(-2, 2).map(lambda x: round(x, 3))
@@ -428,9 +428,49 @@ def test_what_cannot_be_stepped_through(tmp_path):
         viz.step({}, tmp_path / "t.html")
     with viz.keep():
         y = Square.apply(x).sum()
-    with pytest.raises(ValueError, match="Square is a Function"):
+    y.backward()
+    with pytest.raises(ValueError, match="Square is a Function, whose graph backward"):
         viz.step(y, tmp_path / "t.html")
     assert not list(tmp_path.iterdir())
+
+
+def test_functions_of_the_user_are_gates():
+    tg.manual_seed(0)
+    x, w = tg.randn(2, 3, requires_grad=True), tg.randn(2, 3, requires_grad=True)
+    with viz.keep():
+        low, high = Ends.apply(Square.apply(x) + w, "a word")
+        y = (low * high * x).sum()
+    told = trace_of(y, {"x": x, "w": w}, "own")
+    check_steps(told)
+    check_flows(told)
+    ops = [node["op"] for node in told["nodes"] if node["kind"] == "gate"]
+    assert ops == ["Square", "add", "Ends", "Ends", "mul", "mul", "sum"]
+    settings = [n["settings"] for n in told["nodes"] if n.get("op") == "Ends"]
+    assert settings == ["output 0", "output 1"]
+    assert not [n for n in told["nodes"] if n["kind"] == "const"]  # a word is none
+    assert told["rules"]["Square"][0] == "Square"
+    assert told["rules"]["Square"][3] == "dz/dx = 2 x."
+    assert "own backward returns" in told["rules"]["Ends"][3]
+    y.backward()
+    shown = {n["name"]: n["grad"] for n in told["nodes"]}
+    for leaf, name in ((x, "x"), (w, "w")):
+        assert np.allclose(array(told, shown[name]), leaf.grad.numpy(), rtol=1e-6)
+
+
+class Ends(tg.autograd.Function):
+    """The larger and the smaller of a number and 1."""
+
+    @staticmethod
+    def forward(ctx, x, word):
+        ctx.save_for_backward(x)
+        ctx.set_materialize_grads(False)
+        return x.clamp(max=1), x.clamp(min=1)
+
+    @staticmethod
+    def backward(ctx, g, h):
+        (x,) = ctx.saved_tensors
+        sent = 0 if g is None else g * (x < 1).float()
+        return sent + (0 if h is None else h * (x > 1).float()), None
 
 
 class Square(tg.autograd.Function):
@@ -441,6 +481,7 @@ class Square(tg.autograd.Function):
 
     @staticmethod
     def backward(ctx, g):
+        """dz/dx = 2 x."""
         (x,) = ctx.saved_tensors
         return g * 2 * x
 
@@ -459,6 +500,27 @@ def test_a_thousand_gates_are_a_small_file(tmp_path):
     told = trace_of(y, None, "long")
     assert len(phases(told, "forward")) == 1000
     assert viz.step(y, tmp_path / "t.html").stat().st_size < 3e6
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_thousand_gates_of_tensors_are_a_small_file(tmp_path, dtype):
+    x = tg.randn(16, 16, dtype=dtype, requires_grad=True)
+    b = tg.randn(4, dtype=dtype, requires_grad=True)
+    with viz.keep():
+        y = x
+        for i in range(332):
+            y = ((y * x).tanh()) if i % 2 else tg.sin(y + 0.1)
+        z = b
+        for _ in range(335):
+            z = z * b
+        y = y.sum() + z.sum()
+    told = trace_of(y, None, "long")
+    assert len(phases(told, "forward")) == 1002
+    assert viz.step(y, tmp_path / "t.html").stat().st_size < 3e6
+    sizes = {math.prod(t["shape"]): "data" in t for t in told["tensors"]}
+    assert sizes[4]
+    assert sum(len(t.get("data", ())) for t in told["tensors"]) <= NUMBERS
+    assert sum("data" in t for t in told["tensors"] if len(t["shape"]) == 2) > 10
 
 
 def test_contrast():

@@ -2,6 +2,7 @@
 
 import math
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from worked_graphs import fork, neuron
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import viz
 from tinygrad_cnn.viz.exercise import lines_of, program_of, reseeded, run
+from tinygrad_cnn.viz.latex import HEAD, latex
 from tinygrad_cnn.viz.number import short
 from tinygrad_cnn.viz.worksheet import FORMS, form_of, right, written
 
@@ -259,3 +262,77 @@ def test_a_dive_as_a_worksheet(tmp_path):
     path = viz.worksheet(viz.dive(y, (0, 0, 0, 0)), tmp_path / "pixel.md", seed=2)
     assert "w[0,0,1,1]" in path.read_text("utf-8").replace("\\", "")
     assert viz.check(path.with_suffix(".solution.md")) == ""
+
+
+# --- LaTeX ----------------------------------------------------------------------------------------
+
+LATEX = shutil.which("pdflatex")
+WILD = [
+    "a_b^c~\\{x}&%$#",
+    "β<θ|λ>Ω’ς",
+    "ü–é\"`'«ħ☃日\u0301",
+    "x₁ ∂/∂²≈∞√−·×÷",
+    "%",
+    "\\end{document}",
+]
+
+
+COMMANDS = (
+    "begin section subsection medskip quad textbackslash cdot times div surd infty partial approx "
+    "sigma beta theta lambda Omega varsigma"
+)
+
+
+def wild_graph():
+    values = [tg.Value(1.5 + i, name) for i, name in enumerate(WILD)]
+    total = tg.sqrt(values[0]) + tg.sigmoid(values[1]) - tg.maximum(values[2], values[3])
+    return total / values[4] ** 2 + tg.exp(-values[5])
+
+
+def balanced(text):
+    """Whether braces and dollars are in pairs, those that are escaped left out."""
+    bare = re.sub(r"\\[\\{}$%&#_^~]", "", "\n".join(re.sub(r"(?<!\\)%.*", "", text).splitlines()))
+    depth = 0
+    for c in bare:
+        depth += {"{": 1, "}": -1}.get(c, 0)
+        if depth < 0:
+            return False
+    return depth == 0 and all(line.count("$") % 2 == 0 for line in bare.splitlines())
+
+
+def test_latex_is_well_formed(tmp_path):
+    path = viz.worksheet(wild_graph(), tmp_path / "wild.tex")
+    for text in (path.read_text("utf-8"), path.with_suffix(".solution.tex").read_text("utf-8")):
+        assert balanced(text)
+        body, _, carried = text.partition("% worksheet: ")
+        assert body.count(r"\end{document}") == 0
+        assert carried.count("\n") == 2  # one comment, and the end
+        assert carried.endswith("\\end{document}\n")
+        commands = set(re.findall(r"\\([a-zA-Z]+)", body))
+        assert commands <= {*re.findall(r"\\([a-zA-Z]+)", HEAD), *COMMANDS.split()}
+    assert viz.check(path.with_suffix(".solution.tex")) == ""
+    assert "has a blank" in viz.check(path)
+
+
+@given(st.characters())
+def test_every_character_is_written_in_what_fonts_have(c):
+    if c in "\\{}":
+        return
+    assert balanced(latex(c))
+    assert all(ord(x) <= 0x17F for x in latex(c))
+
+
+@pytest.mark.skipif(LATEX is None, reason="sheets are set by pdflatex: install texlive")
+@pytest.mark.parametrize("make", [product, fork, neuron, wild_graph])
+def test_latex_sets_the_sheet(tmp_path, make):
+    path = viz.worksheet(make(), tmp_path / "sheet.tex")
+    for sheet in (path, path.with_suffix(".solution.tex")):
+        done = subprocess.run(
+            [LATEX, "-interaction=nonstopmode", "-halt-on-error", sheet.name],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
+        assert done.returncode == 0, done.stdout[-2000:]
+        assert sheet.with_suffix(".pdf").exists()

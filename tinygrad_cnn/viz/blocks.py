@@ -46,8 +46,8 @@ class Block:
         """The cells that a cell is computed from."""
         return []
 
-    def build(self, values: list[Value]) -> Value:
-        """The cell that is computed from these parents, as a Value."""
+    def build(self, values: list[Value], cell: int) -> Value:
+        """A cell, which is computed from these parents, as a Value."""
         raise NotImplementedError
 
     def computed(self) -> np.ndarray:
@@ -79,7 +79,7 @@ class Elementwise(Block):
         at = self.at(cell)
         return [int(ids[at]) for ids in self.operands]
 
-    def build(self, values: list[Value]) -> Value:
+    def build(self, values: list[Value], cell: int) -> Value:
         """The cell as a Value."""
         return record_value(self.gate, refuse, tuple(values), self.settings)
 
@@ -102,7 +102,7 @@ class Sums(Block):
         terms = np.stack([ids[at].ravel() for ids in self.factors], 1)
         return (terms[terms != ZERO] if len(self.factors) == 1 else terms).ravel().tolist()
 
-    def build(self, values: list[Value]) -> Value:
+    def build(self, values: list[Value], cell: int) -> Value:
         """The cell as a Value."""
         terms = zip(*[iter(values)] * len(self.factors), strict=True)
         products = [functools.reduce(operator.mul, term) for term in terms]
@@ -127,7 +127,7 @@ class Extremes(Block):
         """The cells that a cell is computed from."""
         return self.rows[self.at(cell)].tolist()
 
-    def build(self, values: list[Value]) -> Value:
+    def build(self, values: list[Value], cell: int) -> Value:
         """The cell as a Value."""
         top = self.best([v.data for v in values])
         equal = [v for v in values if v.data == top]
@@ -155,7 +155,7 @@ class Choices(Block):
         numbers = self.table.numbers(np.array(pair))
         return pair if -math.inf < numbers[1 - chosen] < numbers[chosen] else [pair[chosen]]
 
-    def build(self, values: list[Value]) -> Value:
+    def build(self, values: list[Value], cell: int) -> Value:
         """The cell as a Value."""
         return values[0] if len(values) == 1 else record_value(gate("maximum"), refuse, values, {})
 

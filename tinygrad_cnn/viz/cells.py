@@ -59,6 +59,11 @@ class Cells(np.lib.mixins.NDArrayOperatorsMixin):
         """Cells have no dtype; plain numbers do."""
         return Cells(self.table, self.raw.astype(dtype), True) if self.known else self
 
+    @property
+    def T(self) -> "Cells":
+        """The axes in the opposite order."""
+        return self.transpose()
+
     def __getitem__(self, key: object) -> "Cells":
         return Cells(self.table, self.raw[plain(key)], self.known)
 

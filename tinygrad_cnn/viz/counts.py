@@ -12,6 +12,8 @@ from ..gate import Gate
 from ..graph import Node
 from ..tensor import Tensor
 
+BIASED = ("conv", "conv_relu", "conv_dx", "linear")  # a third input of these is added to the sums
+
 
 def settings_of(node: Node) -> dict[str, Any]:
     """The settings that a gate was given."""
@@ -35,13 +37,13 @@ def multiply_adds(node: Node, inputs: tuple) -> int:
     Windows that reach over the border count whole.
     """
     name = node.gate.name
-    if name == "conv":
+    if name in ("conv", "conv_relu"):
         samples, _, *places = node.shape
         return samples * math.prod(places) * entries(inputs[1])
     if name == "conv_dx":
         samples, _, *places = inputs[0].shape
         return samples * math.prod(places) * entries(inputs[1])
-    if name == "matmul":
+    if name in ("matmul", "linear"):
         return math.prod(node.shape) * inputs[0].shape[-1]
     if name == "contract":
         sizes = {}
@@ -54,7 +56,7 @@ def multiply_adds(node: Node, inputs: tuple) -> int:
 
 def backward_multiply_adds(node: Node, inputs: tuple) -> int:
     """How many products the gradients of a gate sum up: as many for each input that wants one."""
-    operands = node.parents[:2] if node.gate.name in ("conv", "conv_dx") else node.parents
+    operands = node.parents[:2] if node.gate.name in BIASED else node.parents
     return multiply_adds(node, inputs) * sum([parent is not None for parent in operands])
 
 
@@ -71,7 +73,7 @@ def connections(node: Node, inputs: tuple, is_weight: Callable[[object], bool]) 
         return 0
     size = math.prod(node.shape)
     name = node.gate.name
-    if name == "conv":
+    if name in BIASED and len(weights) == 3:
         biases = size if weights[2] else 0
         return multiply_adds(node, inputs) * weights[1] + biases
     if name in ("conv_dx", "matmul", "contract"):

@@ -49,9 +49,12 @@ def dive(
     takes a graph that is not freed.
 
     Raises: TypeError if y is no Tensor; IndexError for an index that names no single element;
-    ValueError if y is on no graph or its numbers were not kept, for a depth below 1, and if there
-    would be more than max_nodes Values; NotImplementedError for a gate that computes with what has
-    no scalar form; AssertionError if the result is not what tensor mode computed.
+    ValueError if y is on no graph or its numbers were not kept, for a depth below 1, if there would
+    be more than max_nodes Values, and for a Function whose graph backward() has freed;
+    NotImplementedError for a gate that computes with what has no scalar form; AssertionError if the
+    result is not what tensor mode computed.
+
+    A Function of the user's own becomes one gate, whose slopes are those that its backward says.
     """
     if not isinstance(y, Tensor):
         raise TypeError(f"dive: takes a Tensor, got {type(y).__name__}")
@@ -172,7 +175,7 @@ class Diver:
         elements = self.wanted.setdefault(source, {})
         if source not in self.numbers:
             place = layer.sources.index(source)
-            self.numbers[source] = numbers_of(node, place)
+            self.numbers[source] = numbers_of(layer.node, place)
             self.words[source] = word(node.gate, place)
         if position not in elements and isinstance(source, Constant):
             self.spend(1)
@@ -275,9 +278,8 @@ class Diver:
             if missing:
                 waiting.extend(reversed(missing))
             else:
-                cells[top] = block.build(
-                    [cells[p] if p in cells else layer.number(p) for p in parents]
-                )
+                values = [cells[p] if p in cells else layer.number(p) for p in parents]
+                cells[top] = block.build(values, top)
         return cells[cell]
 
     # --- agreement
@@ -349,7 +351,9 @@ def gate_name(node: TensorNode) -> str:
 
 
 def word(gate: Gate, place: int) -> str:
-    """What a gate calls an input."""
+    """What a gate calls an input; a Function calls none."""
+    if not isinstance(gate, Gate):
+        return "x"
     return f"{gate.inputs[0][:-1]}{place}" if gate.many else gate.inputs[place]
 
 

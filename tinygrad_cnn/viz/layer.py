@@ -5,11 +5,13 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import kernels
+from ..autograd.function import Pick
 from ..gate import Gate
 from ..tensor import TensorNode
 from ..value import PLAIN, Value
 from .blocks import Elementwise, Given, Table
 from .cells import EXPANSIONS, Cells, ids_of
+from .functions import Outputs
 from .keep import KEPT
 
 
@@ -23,14 +25,19 @@ class Constant(NamedTuple):
 class Layer:
     """A gate that ran on cells.
 
-    table: the cells. ids: which cells its output holds, by flat position. sources: whose elements
-    the gate's inputs are, a node or a Constant each.
+    node: the gate's; of an output of a Function, the Function's. table: the cells. ids: which cells
+    its output holds, by flat position. sources: whose elements the gate's inputs are, a node or a
+    Constant each.
     """
 
     def __init__(self, node: TensorNode) -> None:
-        record, kept = node.gate, KEPT[node]
         self.table = Table()
         self.sources = []
+        self.node = node
+        if isinstance(node, Pick):
+            self.ids = self.of_function(node)
+            return
+        record, kept = node.gate, KEPT[node]
         inputs = []
         for i, parent in enumerate(node.parents):
             self.sources.append(Constant(node, i) if parent is None else parent)
@@ -43,6 +50,16 @@ class Layer:
         z = body(inputs, **kept.settings) if record.many else body(*inputs, **kept.settings)
         z = z[0] if isinstance(z, tuple) else z
         self.ids = ids_of(self.table, z)
+
+    def of_function(self, node: Pick) -> np.ndarray:
+        """The cells of an output of a Function."""
+        (self.node,) = node.parents
+        inputs = []
+        for i, parent in enumerate(self.node.parents):
+            self.sources.append(Constant(self.node, i) if parent is None else parent)
+            numbers = None if parent is None else host(numbers_of(self.node, i))
+            inputs.append(None if parent is None else Given(self.table, numbers, i).ids)
+        return Outputs(self.table, node, inputs).ids
 
     def cells(self, place: int, numbers: object, ruled: bool) -> object:
         """An input as the body gets it."""

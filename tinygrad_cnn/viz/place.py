@@ -3,13 +3,16 @@
 `Scalars` reads graphs of Values, `Tensors` those of Tensors, as far as their numbers were kept.
 """
 
+import functools
 import math
 from dataclasses import dataclass, field
 
+from ..autograd.function import Pick, TupleNode
 from ..gate import Gate
 from ..graph import Node
 from ..kernels import xp
 from ..value import Value
+from .functions import Record, sent_by
 from .keep import KEPT
 from .reader import NO_NUMBERS, shapes_only
 from .words import words_of
@@ -30,10 +33,10 @@ class Place:
     local: list = field(default_factory=list, repr=False)
     flows: list[dict] = field(default_factory=list, repr=False)
 
-    @property
-    def record(self) -> Gate:
+    @functools.cached_property
+    def record(self) -> Gate | Record:
         """The gate's record."""
-        return self.node.gate
+        return Record(self.node.parents[0]) if isinstance(self.node, Pick) else self.node.gate
 
 
 class Scalars:
@@ -77,26 +80,28 @@ class Tensors:
             raise ValueError("step plays what was computed; this tensor is a leaf, not a result")
         return xp(root.value).ones_like(root.value)
 
-    def place(self, node: Node) -> Place:
-        """What a node shows; a leaf holds no numbers, they are found at its consumers."""
+    def place(self, node: Node) -> Place | None:
+        """What a node shows; a leaf holds no numbers, they are found at its consumers.
+
+        Of a Function each output is a gate, and the node before them is none.
+        """
+        if isinstance(node, TupleNode):
+            return None
         if node.gate is None:
             return Place("input", None, node)
         if node not in KEPT or shapes_only(KEPT[node].output):
             raise ValueError(f"step needs numbers. {NO_NUMBERS}")
-        if not isinstance(node.gate, Gate):
-            raise ValueError(
-                f"step plays gates, but {node.gate.name} is a Function; write it with gates"
-            )
         return Place("gate", KEPT[node].output, node)
 
     def inputs(self, place: Place, places: dict) -> list[Place]:
         """The places of a gate's inputs; one of its own for each that is on no graph."""
         found = []
         words = place.record.inputs
-        kept = KEPT[place.node]
+        node = place.node.parents[0] if isinstance(place.node, Pick) else place.node
+        kept = KEPT[node]
         names = [source.name for source in kept.sources] or [""] * len(kept.inputs)
-        for i, (parent, x) in enumerate(zip(place.node.parents, kept.inputs, strict=True)):
-            if parent is None and x is None:
+        for i, (parent, x) in enumerate(zip(node.parents, kept.inputs, strict=True)):
+            if parent is None and not is_number(x):
                 found.append(None)
                 continue
             source = Place("const", x) if parent is None else places[parent]
@@ -109,6 +114,8 @@ class Tensors:
 
     def pull(self, place: Place, g: object) -> tuple:
         """What the gate's own rules send to each input for a gradient g."""
+        if isinstance(place.node, Pick):
+            return sent_by(place.node, g)
         return place.record.pull(g, place.node.parents, *self.saved(place))
 
     def saved(self, place: Place) -> tuple:
@@ -142,6 +149,11 @@ class Tensors:
         """The gradient in its receiver's shape and dtype."""
         node = place.node
         return g if g.shape == node.shape and g.dtype == node.dtype else node.fit(g, node)
+
+
+def is_number(x: object) -> bool:
+    """Whether an input that is on no graph has numbers; what else a Function is given has none."""
+    return hasattr(x, "dtype") or (isinstance(x, (int, float)) and not isinstance(x, bool))
 
 
 def number_of(x: object) -> float | None:

@@ -34,14 +34,15 @@ def step(x: object, path: str | Path = "trace.html", *, names: Mapping | None = 
     `#7/quiz` as a quiz; with several traces `#name/7`.
 
     Whether there has been a backward pass does not matter: the page's own is run on the graph's
-    numbers, and no gradient changes. Tensor graphs have numbers if they were recorded under
-    `viz.keep()`. A leaf Value with the label "" is a constant.
+    numbers, and no gradient changes. Of a Function of the user's own each output is a gate; what it
+    sends is asked of its backward, so its graph must not have been freed. Tensor graphs have
+    numbers if they were recorded under `viz.keep()`. A leaf Value with the label "" is a constant.
 
     x: or a dictionary of several, label -> Value or Tensor, between which the page switches.
     names: name -> Value or Tensor, such as dict(model.named_parameters()).
 
     Raises: TypeError for what has no graph; ValueError for a Tensor on no graph, for one whose
-    numbers were not kept, and for one that a Function of the user's took part in.
+    numbers were not kept, and for a Function whose graph backward() has freed.
     """
     several = x if isinstance(x, Mapping) else {"trace": x}
     if not several:

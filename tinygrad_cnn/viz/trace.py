@@ -28,11 +28,13 @@ from itertools import accumulate
 
 import numpy as np
 
+from ..autograd.function import Pick
 from ..gate import Gate
 from ..graph import ancestors
 from ..tensor import lift
 from ..value import Value
 from .equation import called, expression, title
+from .functions import place_of
 from .keep import KEPT
 from .place import Place, Scalars, Tensors, number_of
 from .subject import root_of
@@ -40,6 +42,7 @@ from .symbols import settings_text, symbol
 from .words import rule_of, words_of
 
 SMALL = 256  # a tensor of up to this many elements (16x16) is written whole
+NUMBERS = 90_000  # the most that are written of all tensors together, which keeps pages small
 WHOLE = 40  # a graph of more gates than this is shown in parts
 PART = 24  # the most gates of a part
 
@@ -52,6 +55,7 @@ def trace_of(x: object, names: Mapping | None, label: str) -> dict:
     root = root_of(x)
     reader = Scalars() if isinstance(root, Value) else Tensors()
     places = {node: reader.place(node) for node in reversed(ancestors([root]))}
+    places = {node: place for node, place in places.items() if place is not None}
     gates = [place for place in places.values() if place.kind == "gate"]
     drawn = []
     for place in places.values():
@@ -113,7 +117,7 @@ def written(places: list[Place], gates: list[Place], root: Place, label: str) ->
         "nodes": [node_of(place, part.get(place), book) for place in places],
         "edges": edges,
         "steps": steps,
-        "tensors": book.tensors,
+        "tensors": book.within(NUMBERS),
         "rules": {gate.record.name: rules(gate.record) for gate in gates},
     }
 
@@ -146,6 +150,8 @@ def settings(place: Place) -> dict:
     """The settings that a gate was given."""
     if isinstance(place.node, Value):
         return dict(zip(place.record.settings, place.node.rest, strict=False))
+    if isinstance(place.node, Pick):
+        return place_of(place.node)
     return KEPT[place.node].settings
 
 
@@ -182,18 +188,27 @@ class Book:
         key = (host.shape, str(host.dtype), host.tobytes())
         if key not in self.found:
             self.found[key] = len(self.tensors)
-            self.tensors.append(tensor(host))
+            self.tensors.append(host)
         return {"tensor": self.found[key]}
 
+    def within(self, most: int) -> list[dict]:
+        """The tensors, with so many numbers at most; of the largest only statistics are left."""
+        told = {}
+        for i in sorted(range(len(self.tensors)), key=lambda i: self.tensors[i].size):
+            host = self.tensors[i]
+            most -= host.size
+            told[i] = tensor(host, host.size <= SMALL and most >= 0)
+        return [told[i] for i in range(len(self.tensors))]
 
-def tensor(host: np.ndarray) -> dict:
-    """What a trace holds of a tensor."""
+
+def tensor(host: np.ndarray, whole: bool) -> dict:
+    """What a trace holds of a tensor: its numbers only if it is to be `whole`."""
     numbers = host.astype("float64")
     told = {"shape": list(host.shape), "dtype": str(host.dtype)}
     with np.errstate(all="ignore"):
         for key in ("min", "mean", "max"):
             told[key] = finite(float(getattr(numbers, key)())) if host.size else "nan"
-    if host.size <= SMALL:
+    if whole:
         flat = numbers.reshape(-1).tolist()
         if host.dtype == np.float32:  # the shortest text that gives the number back
             flat = [float(str(x)) for x in host.reshape(-1)]

@@ -196,6 +196,14 @@ WORDS = {
         "{0} @ {1}",
         2,
     ),
+    "linear": Words(
+        "Linear mixes",
+        "Each output is a sum of products: the inputs with a row of weights, and its bias.",
+        "Linear switches",
+        "The input gets the gradient mixed by the weights; the weights get its products with the "
+        "input; the bias gets the gradient itself.",
+        "linear({0}, {1})",
+    ),
     "conv": Words(
         "Conv slides",
         "The kernel is laid on every place of the input; each output is the sum of products there.",
@@ -264,7 +272,8 @@ def words_of(record: Gate) -> Words:
 
 def from_docstring(record: Gate) -> Words:
     """The words that a gate's docstring has for it."""
-    title = record.name.replace("_", " ").capitalize()
+    title = record.name.replace("_", " ")
+    title = title[0].upper() + title[1:]
     rule = rule_of(record) or "Each input gets the upstream gradient times its local one."
     rule = rule if rule.startswith("d") else rule[0].upper() + rule[1:]  # a formula stays: dz/dx
     return Words(title, paragraphs(record)[0], f"{title} backward", rule)

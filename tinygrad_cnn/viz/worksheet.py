@@ -4,12 +4,14 @@ of what was filled in."""
 import json
 import math
 import re
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
 from ..value import Value
 from .exercise import DIGITS, Line, lines_of, program_of, reseeded, rounded
+from .latex import HEAD, latex
 from .number import short
 from .subject import root_of
 
@@ -18,38 +20,13 @@ TASK = (
     "Fill in every blank, to four significant digits. Calculate with all the digits you have. "
     "Then tg.viz.check names the first line that is not right."
 )
-LATEX_HEAD = r"""\documentclass{article}
-\usepackage[utf8]{inputenc}
-\usepackage[T1]{fontenc}
-\usepackage{textcomp}
-\newcommand{\blank}{\underline{\hspace{4em}}}
-\setlength{\parindent}{0pt}
-\setlength{\parskip}{0.6ex}
-\begin{document}
-"""
-LATEX = {c: f"\\{c}" for c in "#$%&_{}"} | {
-    "\\": r"\textbackslash{}",
-    "^": r"\^{}",
-    "~": r"\~{}",
-    "<": r"$<$",
-    ">": r"$>$",
-    "|": r"$|$",
-    "−": "$-$",
-    "·": r"$\cdot$",
-    "×": r"$\times$",
-    "÷": r"$\div$",
-    "√": r"$\surd$",
-    "σ": r"$\sigma$",
-    "Σ": r"$\Sigma$",
-    "∞": r"$\infty$",
-    "’": "'",
-}
+MARKDOWN = {c: f"\\{c}" for c in "\\*_[]<>`#|$"}
 
 
 class Form(NamedTuple):
     """How a kind of file writes a sheet. Each piece is a format string; {} is what it holds.
 
-    escapes: characters that mean something to it. spare: what an answer may be wrapped in.
+    escape: how it writes a character. spare: what an answer may be wrapped in.
     """
 
     start: str
@@ -60,7 +37,7 @@ class Form(NamedTuple):
     line: str
     blank: str
     comment: str
-    escapes: dict[str, str]
+    escape: Callable[[str], str]
     spare: str
 
 
@@ -74,11 +51,11 @@ FORMS = {
         "- ({}) {}\n\n",
         "____",
         "<!-- {} -->\n",
-        {c: f"\\{c}" for c in "\\*_[]<>`#|$"},
+        lambda c: MARKDOWN.get(c, c),
         "_*` ",
     ),
     ".tex": Form(
-        LATEX_HEAD,
+        HEAD,
         "\\end{document}\n",
         "\\section*{{Worksheet: {}}}\n",
         "\\subsection*{{{}}}\n",
@@ -86,7 +63,7 @@ FORMS = {
         "\\quad ({}) {}\n\n",
         r"\blank",
         "% {}\n",
-        LATEX,
+        latex,
         "${} ",
     ),
 }
@@ -162,7 +139,7 @@ def shown(part: str | float, form: Form, solved: bool) -> str:
 
 def escaped(text: str, form: Form) -> str:
     """Text as the file has to write it."""
-    return "".join([form.escapes.get(c, c) for c in text])
+    return "".join(map(form.escape, text))
 
 
 def check(sheet: str | Path) -> str:

@@ -54,11 +54,12 @@ function typed(text) {
   return share ? share[1] / share[2] : Number(word);
 }
 
-/** Whether an answer is right, to one part in a hundred. */
+/** Whether an answer is right: to one part in a hundred, or rounded to two decimals. */
 function right(answer, truth) {
   if (answer === undefined) return false;
   if (!Number.isFinite(truth)) return Object.is(answer, truth);
-  return Math.abs(answer - truth) <= Math.max(0.006, 0.01 * Math.abs(truth));
+  const size = Math.abs(truth);
+  return Math.abs(answer - truth) <= Math.max(0.01 * size, Math.min(0.006, 0.1 * size), 1e-9);
 }
 
 /** Text that may stand in HTML. */

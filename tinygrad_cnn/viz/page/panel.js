@@ -33,10 +33,20 @@ class Panel {
     return htmlNumber(node.value, "value", bracket, 88);
   }
 
-  /** The field for an answer, or what stands there if nothing is asked. */
+  /** The fields for an answer, or what stands there if nothing is asked. */
   blank(question, html) {
     if (!question) return html;
-    return `<input class="answer" data-key="${question.key}" inputmode="text" autocomplete="off" aria-label="${escaped(question.label)}">`;
+    const { is, fields } = question;
+    const inputs = fields.map(
+      (field) =>
+        `<input class="answer" data-key="${field.key}" inputmode="text" autocomplete="off" aria-label="${escaped(field.label)}">`,
+    );
+    if (isNumber(is)) return inputs[0];
+    const shape = `<small>${shapeText(is.shape)}</small>`;
+    if (fields.length > 1)
+      return `<span class="tensor">${fieldGrid(is, inputs)}${shape}</span>`;
+    const place = uniform(is) ? "every element" : `element ${indexOf(fields[0].at, is.shape)}`;
+    return `<span class="tensor"><span class="one"><small>${place}</small>${inputs[0]}</span>${shape}</span>`;
   }
 
   head(word, where, title, ...texts) {
@@ -85,7 +95,7 @@ class Panel {
     const [title, text] = trace.rules[node.op];
     const place = `gate ${trace.gates.forward.indexOf(step) + 1} of ${trace.gates.forward.length}`;
     if (open) {
-      const prompt = hinted ? text : "Type the value this gate puts on its wire.";
+      const prompt = hinted ? escaped(text) : "Type the value this gate puts on its wire.";
       return {
         words: this.head("Forward", place, "What comes out?", prompt),
         sums: this.formula(node, questions.value),
@@ -286,6 +296,16 @@ class Panel {
     if (node.grad === 0) return `${name} does not move`;
     return `${name} ${node.grad > 0 ? "rises" : "falls"} by about ${short(Math.abs(node.grad) * 0.01)}`;
   }
+}
+
+/** Fields where the numbers of a tensor stand in its heat map; columns and rows are half a cell. */
+function fieldGrid(tensor, inputs) {
+  const { places } = cellsOf(tensor);
+  const fields = inputs.map((input, i) => {
+    const [column, row] = [1 + 2 * places[i].x, 1 + 2 * places[i].y];
+    return `<span style="grid-area: ${row} / ${column} / span 2 / span 2">${input}</span>`;
+  });
+  return `<span class="fields">${fields.join("")}</span>`;
 }
 
 /** Whether two numbers or tensors have the same shape. */

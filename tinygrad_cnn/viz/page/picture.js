@@ -118,19 +118,17 @@ class Picture extends Layout {
         { class: "symbol", x: box.x + box.inset, y: line },
         this.symbolOf(node),
       );
-      fit(symbol, box.width * 0.7, 18);
       const name = svg(
         "text",
         { class: "name end", x: box.x + box.width - box.inset, y: line },
         plainName(node.name),
       );
-      fit(
-        name,
-        box.width - 3 * box.inset - Math.min(box.width * 0.7, widthOf(symbol.textContent, 18)),
-        20,
-        400,
-        SERIF,
-      );
+      const wide = widthOf(symbol.textContent, 18);
+      const all = wide + widthOf(name.textContent, 20, 400, SERIF);
+      const room = box.width - 3 * box.inset;
+      const share = all > room ? (room * wide) / all : wide; // both shrink alike
+      fit(symbol, share, 18);
+      fit(name, room - share, 20, 400, SERIF);
       group.append(symbol, name);
     } else {
       const name = svg(

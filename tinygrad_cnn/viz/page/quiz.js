@@ -39,7 +39,8 @@ const answers = () => [...document.querySelectorAll("input.answer")];
 /** Check what was typed. */
 function check() {
   const { trace, at } = player;
-  const truths = new Map(trace.questions(at).map((question) => [question.key, question.answer]));
+  const fields = trace.questions(at).flatMap((question) => question.fields);
+  const truths = new Map(fields.map((field) => [field.key, field.answer]));
   const wrong = answers().filter((field) => {
     const ok = right(typed(field.value), truths.get(field.dataset.key));
     mark(field, "right", ok);

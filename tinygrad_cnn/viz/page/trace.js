@@ -1,5 +1,7 @@
 // The trace: what the exporter wrote, with what can be derived from it. Nothing here draws.
 
+const FIELDS = 12; // of a step of the quiz; of larger tensors one element is asked
+
 const NUMBERS = ["value", "grad", "local", "upstream", "downstream", "before", "after"];
 
 /** One trace. Every picture of it is a function of `known(step)`. */
@@ -92,33 +94,53 @@ class Trace {
     }
   }
 
-  /** What a quiz asks at step i: a key, the answer, and words for screen readers. */
+  /** What a quiz asks at step i: of each thing a key, what it is, words for screen readers, and the
+   * fields to be typed: of a number one, of a tensor one for each element or, where those of the
+   * step are too many, for one element. Of a large tensor, which is statistics, nothing is asked. */
   questions(i) {
+    const found = this.wanted(i).filter(({ is }) => isNumber(is) || (is.data && is.data.length));
+    const sizes = found.map(({ is }) => (isNumber(is) || uniform(is) ? 1 : is.data.length));
+    const all = sizes.reduce((sum, size) => sum + size, 0) <= FIELDS;
+    return found.map((question) => ({ ...question, fields: fieldsOf(question, all) }));
+  }
+
+  /** The numbers and tensors that step i finds out. */
+  wanted(i) {
     const step = this.steps[i];
     const found = [];
     if (step.phase === "forward") {
       const node = this.node.get(step.gate);
-      found.push({ key: "value", answer: node.value, label: `value of ${node.name}` });
+      found.push({ key: "value", is: node.value, label: `value of ${node.name}` });
     }
     const before = step.flows ? this.known(i, true).sums : new Map();
     for (const flow of step.flows || []) {
       const source = this.node.get(this.edge.get(flow.edge).from);
-      found.push({
-        key: flow.edge,
-        answer: flow.downstream,
-        label: `gradient sent to ${source.name}`,
-      });
-      if (before.has(source.id)) {
+      const label = `gradient sent to ${source.name}`;
+      found.push({ key: flow.edge, is: flow.downstream, label });
+      if (before.has(source.id) && isNumber(flow.after))
         found.push({
           key: flow.edge + "+",
-          answer: flow.after,
+          is: flow.after,
           label: `total gradient of ${source.name}`,
         });
-      }
       before.set(source.id, true);
     }
-    return found.every((question) => isNumber(question.answer)) ? found : [];
+    return found;
   }
+}
+
+/** The fields of a question: a key, the answer, and where in the tensor it stands. */
+function fieldsOf({ key, is, label }, all) {
+  if (isNumber(is)) return [{ key, label, answer: is }];
+  if (uniform(is)) return [{ key, label: `every element of the ${label}`, answer: is.min }];
+  const sizes = is.data.map((x) => (Number.isFinite(x) ? Math.abs(x) : 0));
+  const chosen = all ? is.data.keys() : [sizes.indexOf(Math.max(...sizes))];
+  return [...chosen].map((i) => ({
+    key: `${key}@${i}`,
+    label: `element ${indexOf(i, is.shape)} of the ${label}`,
+    answer: is.data[i],
+    at: i,
+  }));
 }
 
 /** A tensor of the trace with its numbers as numbers. */
