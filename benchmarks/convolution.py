@@ -1,21 +1,24 @@
 """Single convolutions on the CPU: forward and both gradients, against PyTorch in both its layouts.
 
-    python -m benchmarks.convolution [--threads N] [--rounds N] [--json] [NAME ...]
+    python -m benchmarks.convolution [--threads N] [--rounds N] [--quick] [--json] [NAME ...]
 
 Both libraries compute the same layer by turns in one process, with as many threads; what is printed
-are medians of wall time in milliseconds, and PyTorch's better layout divided by ours: a ratio above
-1 says that we are faster. Ours are the gates of the convolution, with channels innermost as they
-are inside a network. Other programs on the machine disturb the figures.
+are medians in milliseconds, of wall time, on one thread of processor time, and PyTorch's better
+layout divided by ours: a ratio above 1 says that we are faster. Ours are the gates of the
+convolution, with channels innermost as they are inside a network. Other programs on the machine
+disturb the figures.
 """
 
 import argparse
-import json
 import os
-import statistics
-import sys
 from typing import NamedTuple
 
-CLOCK_ROUNDS = 15
+from .turns import ORACLE, clock_for, finish, medians, need, parser, say, timed, turns
+
+TITLE = "Single convolutions against PyTorch"
+ROUNDS = 15
+QUICK = 3
+WARM_UP = 2
 
 
 class Layer(NamedTuple):
@@ -117,27 +120,14 @@ def theirs(layer: Layer, threads: int, rows: bool) -> dict:
     return {"forward": forward, "backward": backward}
 
 
-def medians(functions: dict, rounds: int, threads: int) -> dict[str, float]:
-    """Milliseconds of each function, all by turns."""
-    from time import perf_counter, process_time
-
-    clock = process_time if threads == 1 else perf_counter
-
-    times = {key: [] for key in functions}
-    for _ in range(rounds + 2):
-        for key, function in functions.items():
-            start = clock()
-            function()
-            times[key].append(1e3 * (clock() - start))
-    return {key: statistics.median(seen[2:]) for key, seen in times.items()}
-
-
 def measured(layer: Layer, threads: int, rounds: int) -> dict:
     """The row of one layer."""
+    now = clock_for(threads)
     functions = {("ours", part): f for part, f in ours(layer, threads).items()}
     for name, rows in (("planes", False), ("rows", True)):
         functions |= {(name, part): f for part, f in theirs(layer, threads, rows).items()}
-    found = medians(functions, rounds, threads)
+    steps = {key: timed(function, now) for key, function in functions.items()}
+    found = medians(turns(steps, rounds, WARM_UP))
     row = {part: found["ours", part] for part in ("forward", "dx", "dw") if ("ours", part) in found}
     for name in ("planes", "rows"):
         row[f"torch {name} forward"] = found[name, "forward"]
@@ -154,27 +144,10 @@ def measured(layer: Layer, threads: int, rounds: int) -> dict:
     return row
 
 
-def main() -> None:
-    """Print the table of all layers, or one object."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="layers; all if none is named")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=CLOCK_ROUNDS)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    os.environ.setdefault("NUMBA_NUM_THREADS", str(max(options.threads, os.cpu_count() or 1)))
-    rows = {}
-    if not options.json:
-        print(f"{'layer':<16}{'forward':>9}{'dx':>9}{'dw':>9}{'torch':>9}{'back':>9}  ratios: "
-              "forward, backward, all, all against planes")  # fmt: skip
-    for layer in LAYERS:
-        if options.names and layer.name not in options.names:
-            continue
-        row = rows[layer.name] = measured(layer, options.threads, options.rounds)
-        if not options.json:
-            print(line_of(layer.name, row), flush=True)
-    if options.json:
-        json.dump({"threads": options.threads, "layers": rows}, sys.stdout, indent=1)
+def head() -> str:
+    """The head of the table."""
+    names = "".join(f"{name:>9}" for name in ("forward", "dx", "dw", "torch", "back"))
+    return f"{'layer':<16}{names}  ratios: forward, backward, all, all against planes"
 
 
 def line_of(name: str, row: dict) -> str:
@@ -189,6 +162,34 @@ def line_of(name: str, row: dict) -> str:
         + " "
         + "".join(f"{r:8.2f}" for r in ratios)
     )
+
+
+def printed(report: dict) -> str:
+    """The report as a table."""
+    return "\n".join([head(), *[line_of(*item) for item in report["layers"].items()]])
+
+
+def measure(options: argparse.Namespace) -> dict:
+    """The rows of all layers that are asked for; each is said as soon as it is there."""
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(max(options.threads, os.cpu_count() or 1)))
+    rounds = options.rounds or (QUICK if options.quick else ROUNDS)
+    rows = {}
+    say(options, head())
+    for layer in LAYERS:
+        if not options.names or layer.name in options.names:
+            rows[layer.name] = measured(layer, options.threads, rounds)
+            say(options, line_of(layer.name, rows[layer.name]))
+    return {"threads": options.threads, "rounds": rounds, "layers": rows}
+
+
+def main() -> None:
+    """Print the table of all layers, or one object."""
+    command = parser(__doc__, threads=True)
+    command.add_argument("names", nargs="*", metavar="NAME", help="layers; all if none is named")
+    command.add_argument("--rounds", type=int, help=f"calls that count (default: {ROUNDS})")
+    options = command.parse_args()
+    need("torch", ORACLE)
+    finish(options, measure(options), None)
 
 
 if __name__ == "__main__":

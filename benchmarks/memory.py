@@ -1,6 +1,6 @@
 """Peak memory of one training step of ResNet-18, held against PyTorch's.
 
-    python -m benchmarks.memory [--json]
+    python -m benchmarks.memory [--quick] [--json]
 
 One step on a batch of 8 images of 224 x 224: forward, cross-entropy, backward, SGD with momentum.
 Each library runs in a process of its own. The ratio that counts is of the memory above the imports:
@@ -15,10 +15,15 @@ import json
 import statistics
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
+from .turns import finish, need, parser, skip, turns
+
+TITLE = "Peak memory of a step of ResNet-18"
 LIBRARIES = ("ours", "torch")
-GOAL = 1.0
+GOAL = 0.9
+REPEATS = 5
 
 
 def peak() -> float:
@@ -96,7 +101,7 @@ def above(peaks: dict[str, float]) -> float:
 
 def measure(batch: int, side: int, repeats: int) -> dict:
     """The median peaks of both libraries, the ratio and its noise, and that of whole processes."""
-    runs = {name: [run(name, batch, side) for _ in range(repeats)] for name in LIBRARIES}
+    runs = turns({name: partial(run, name, batch, side) for name in LIBRARIES}, repeats)
     ours, theirs = (
         {phase: statistics.median(peaks[phase] for peaks in side) for phase in side[0]}
         for side in runs.values()
@@ -106,6 +111,7 @@ def measure(batch: int, side: int, repeats: int) -> dict:
         "batch": batch,
         "side": side,
         "repeats": repeats,
+        "goal": GOAL,
         "ours": ours,
         "torch": theirs,
         "ratio": above(ours) / above(theirs),
@@ -141,22 +147,21 @@ def printed(report: dict) -> str:
 
 def main() -> None:
     """Measure and print; or, as a worker, take part in a measurement."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--batch", type=int, default=8, help="images in a step")
-    parser.add_argument("--side", type=int, default=224, help="pixels along a side of an image")
-    parser.add_argument("--repeats", type=int, default=5, help="processes of each library")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--worker", choices=LIBRARIES, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    command = parser(__doc__)
+    command.add_argument("--batch", type=int, default=8, help="images in a step")
+    command.add_argument("--side", type=int, default=224, help="pixels along a side of an image")
+    command.add_argument("--repeats", type=int, help=f"processes of each library ({REPEATS})")
+    command.add_argument("--worker", choices=LIBRARIES, help=argparse.SUPPRESS)
+    options = command.parse_args()
     if options.worker:
         print(json.dumps(work(options.worker, options.batch, options.side)))
         return
     if importlib.util.find_spec("resource") is None:
-        sys.exit("peak memory is read by getrusage, which this system does not have.")
-    if importlib.util.find_spec("torchvision") is None:
-        sys.exit("torchvision is not installed; pip install torchvision brings it.")
-    report = measure(options.batch, options.side, options.repeats)
-    print(json.dumps(report, indent=2) if options.json else printed(report))
+        skip("peak memory is read by getrusage, which this system does not have")
+    need("torchvision", "pip install torch torchvision brings PyTorch and its networks")
+    repeats = options.repeats or (1 if options.quick else REPEATS)
+    report = measure(options.batch, options.side, repeats)
+    finish(options, report, printed(report))
 
 
 if __name__ == "__main__":

@@ -1,23 +1,30 @@
 """Whole networks on the CPU: training steps and inference, against PyTorch in both its layouts.
 
-    python -m benchmarks.networks [--threads N] [--rounds N] [--json] [NAME ...]
+    python -m benchmarks.networks [--threads N] [--rounds N] [--compile] [--json] [NAME ...]
 
 A training step is forward, cross-entropy, backward and SGD with momentum; inference is the network
 in eval mode under inference_mode(). All contestants compute by turns in one process with as many
-threads; printed are medians of wall time in milliseconds and PyTorch's time divided by ours: a
-ratio above 1 says that we are faster. Other programs on the machine disturb the figures.
+threads; printed are medians in milliseconds, of wall time, on one thread of processor time, and
+PyTorch's time divided by ours: a ratio above 1 says that we are faster. The better of PyTorch's
+layouts is that of each workload. --compile adds torch.compile of the network in planes, where
+PyTorch finds a compiler; its ratio stands apart. --without-numba has ours compute with NumPy alone.
+Other programs on the machine disturb the figures.
 """
 
 import argparse
-import json
 import os
-import statistics
 import sys
 from collections.abc import Callable
-from time import perf_counter
 from typing import Any, NamedTuple
 
+from threadpoolctl import threadpool_limits
+
+from .turns import clock_for, finish, medians, need, parser, quartiles, say, timed, turns
+
+TITLE = "Whole networks against PyTorch"
 WARM_UP = 3
+QUICK = 3  # rounds
+WITHOUT = (0.4, 0.4)  # the goals of NumPy alone
 
 
 class Workload(NamedTuple):
@@ -94,20 +101,20 @@ def torch_lenet() -> Any:
 
 
 def torch_resnet20() -> Any:
-    """`models.resnet20` in PyTorch, with shortcuts by 1x1 convolutions."""
+    """`models.resnet20` in PyTorch: where channels double, shortcuts are padded with zeros."""
     from torch import nn
     from torchvision.models.resnet import BasicBlock
+
+    class Padded(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return nn.functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, x.shape[1]))
 
     layers: list[Any] = [nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
     before = 16
     for channels in (16, 32, 64):
         for index in range(3):
             stride = 2 if index == 0 and channels > 16 else 1
-            shortcut = None
-            if stride == 2:
-                shortcut = nn.Sequential(
-                    nn.Conv2d(before, channels, 1, 2, bias=False), nn.BatchNorm2d(channels)
-                )
+            shortcut = Padded() if stride == 2 else None
             layers.append(BasicBlock(before, channels, stride, shortcut))
             before = channels
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
@@ -154,7 +161,7 @@ def ours(work: Workload) -> Callable[[], None]:
     return step
 
 
-def theirs(work: Workload, rows: bool) -> Callable[[], None]:
+def theirs(work: Workload, rows: bool, compiled: bool = False) -> Callable[[], None]:
     """One step of a workload in PyTorch, in rows (channels_last) or in planes."""
     import torch
 
@@ -163,6 +170,8 @@ def theirs(work: Workload, rows: bool) -> Callable[[], None]:
     images = torch.randn(work.batch, work.channels, work.side, work.side)
     images = images.to(memory_format=layout)
     model = torch_network(work.network).to(memory_format=layout)
+    if compiled:
+        model = torch.compile(model)
     if not work.training:
         model.eval()
 
@@ -182,57 +191,98 @@ def theirs(work: Workload, rows: bool) -> Callable[[], None]:
     return step
 
 
-def measured(work: Workload, threads: int, rounds: int | None = None) -> dict[str, float]:
-    """The row of one workload: milliseconds of each contestant and the two ratios."""
+def contestants(work: Workload, compiled: bool) -> dict[str, Callable[[], None]]:
+    """One step of a workload in each library, by name."""
+    steps = {"ours": ours(work), "planes": theirs(work, False), "rows": theirs(work, True)}
+    if compiled:
+        steps["compiled"] = theirs(work, False, compiled=True)
+        try:
+            steps["compiled"]()
+        except Exception:  # whatever a missing or failing compiler raises
+            del steps["compiled"]
+    return steps
+
+
+def measured(
+    work: Workload, threads: int, rounds: int | None = None, compiled: bool = False
+) -> dict[str, Any]:
+    """The row of one workload: milliseconds of each contestant, ratios, and goals.
+
+    noise: between which values the ratio to the better layout lies in half of the rounds.
+    """
     import torch
 
     import tinygrad_cnn as tg
 
     tg.set_num_threads(threads)
     torch.set_num_threads(threads)
-    steps = {"ours": ours(work), "planes": theirs(work, False), "rows": theirs(work, True)}
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range((rounds or work.rounds) + WARM_UP):
-        for name, step in steps.items():
-            start = perf_counter()
-            step()
-            times[name].append(1e3 * (perf_counter() - start))
-    row = {name: statistics.median(seen[WARM_UP:]) for name, seen in times.items()}
-    row["best ours"] = min(times["ours"])
+    now = clock_for(threads)
+    steps = {name: timed(step, now) for name, step in contestants(work, compiled).items()}
+    found = turns(steps, rounds or work.rounds, WARM_UP)
+    row: dict[str, Any] = medians(found)
+    row["best ours"] = min(found["ours"])
     row["ratio planes"] = row["planes"] / row["ours"]
     row["ratio"] = min(row["planes"], row["rows"]) / row["ours"]
+    better = found["planes"] if row["planes"] < row["rows"] else found["rows"]
+    row["noise"] = quartiles([a / b for a, b in zip(better, found["ours"], strict=True)])
+    if compiled:
+        row["ratio compiled"] = row["compiled"] / row["ours"] if "compiled" in row else None
+    row["goals"] = list(work.goals)
     return row
+
+
+def head() -> str:
+    """The head of the table."""
+    return f"{'workload':<22}{'ours':>9}{'planes':>9}{'rows':>9}  ratios: planes, better (goals)"
+
+
+def line_of(name: str, row: dict[str, Any]) -> str:
+    """A row of the table."""
+    times = "".join(f"{row[key]:9.2f}" for key in ("ours", "planes", "rows"))
+    goals = "({:g}, {:g})".format(*row["goals"])
+    line = f"{name:<22}{times}{row['ratio planes']:8.2f}{row['ratio']:8.2f}  {goals}"
+    if "ratio compiled" in row:
+        ratio = row["ratio compiled"]
+        line += " compiled: " + ("failed" if ratio is None else f"{ratio:.2f}")
+    return line
+
+
+def printed(report: dict) -> str:
+    """The report as a table."""
+    return "\n".join([head(), *[line_of(*item) for item in report["networks"].items()]])
 
 
 def main() -> None:
     """Print the table, or one object."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="networks; all if none is named")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, help="steps that count (default: by workload)")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
+    command = parser(__doc__, threads=True)
+    command.add_argument("names", nargs="*", metavar="NAME", help="networks; all if none is named")
+    command.add_argument("--rounds", type=int, help="steps that count (default: by workload)")
+    command.add_argument("--compile", action="store_true", help="torch.compile takes part")
+    command.add_argument("--without-numba", action="store_true", help="ours computes with NumPy")
+    options = command.parse_args()
+    need("torchvision", "pip install torch torchvision brings PyTorch and its networks")
+    report = measure(options)
+    finish(options, report, None)
+
+
+def measure(options: argparse.Namespace) -> dict:
+    """The rows of all workloads that are asked for; each is said as soon as it is there."""
     os.environ.setdefault("NUMBA_NUM_THREADS", str(max(options.threads, os.cpu_count() or 1)))
+    if options.without_numba:
+        sys.modules["numba"] = None  # its import fails, as where it is not installed
+    import numpy  # noqa: F401  its threads can be limited once it is there
+
+    rounds = options.rounds or (QUICK if options.quick else None)
     rows = {}
-    if not options.json:
-        print(
-            f"{'workload':<22}{'ours':>9}{'planes':>9}{'rows':>9}  ratios: planes, better (goals)"
-        )
-    for work in WORKLOADS:
-        if options.names and work.network not in options.names:
-            continue
-        row = rows[work.name] = measured(work, options.threads, options.rounds)
-        if not options.json:
-            print(line_of(work, row), flush=True)
-    if options.json:
-        json.dump({"threads": options.threads, "networks": rows}, sys.stdout, indent=1)
-
-
-def line_of(work: Workload, row: dict[str, float]) -> str:
-    """A row of the table."""
-    times = "".join(f"{row[key]:9.2f}" for key in ("ours", "planes", "rows"))
-    goals = f"({work.goals[0]:g}, {work.goals[1]:g})"
-    return f"{work.name:<22}{times}{row['ratio planes']:8.2f}{row['ratio']:8.2f}  {goals}"
+    say(options, head())
+    with threadpool_limits(options.threads, user_api="blas"):
+        for work in WORKLOADS:
+            if not options.names or work.network in options.names:
+                if options.without_numba:
+                    work = work._replace(goals=WITHOUT)
+                rows[work.name] = measured(work, options.threads, rounds, options.compile)
+                say(options, line_of(work.name, rows[work.name]))
+    return {"threads": options.threads, "networks": rows}
 
 
 if __name__ == "__main__":

@@ -1,24 +1,24 @@
 """What a gate costs beside its arithmetic: tensor mode against PyTorch on arrays of four numbers.
 
-    python -m benchmarks.overhead [--json]
+    python -m benchmarks.overhead [--quick] [--json]
 
 Both libraries run the same chain of elementwise operations in one process and on one thread, by
 turns, with the garbage collector as Python sets it. A ratio above 1 says that we are faster.
 """
 
-import argparse
-import json
 import statistics
-import sys
 
 import tinygrad_cnn as tg
 
-from .clock import clock
+from .turns import ORACLE, clock, finish, need, parser, turns
 
+TITLE = "What a gate costs beside its arithmetic"
+REPEATS = 200
+QUICK = 10
 ROUND = ("mul", "add", "tanh", "sub", "relu")  # the op mix, repeated along the chain
 LEAVES = (1.3, 0.16, 0.2)  # w, b, c: near 0.3 the chain stands still, and its slope is 0.97
 START = 0.3
-GOAL = 1.3
+GOAL = 1.5
 
 
 def chain(y, w, b, c, rounds: int):
@@ -68,14 +68,13 @@ def measure(torch, operations: int, repeats: int) -> dict:
     torch.set_num_threads(1)
     rounds = max(1, operations // len(ROUND))
     check(torch, rounds)
-    runs = {"ours": [], "torch": []}
-    sides = {"ours": (tg.tensor, tg.ones(4)), "torch": (torch.tensor, torch.ones(4))}
-    for side in sides.values():
-        timed(*side, rounds)
-    for _ in range(repeats):
-        for name, side in sides.items():
-            runs[name].append(timed(*side, rounds))
+    sides = {
+        "ours": lambda: timed(tg.tensor, tg.ones(4), rounds),
+        "torch": lambda: timed(torch.tensor, torch.ones(4), rounds),
+    }
+    runs = turns(sides, repeats, warm_up=1)
     report = {"operations": rounds * len(ROUND), "mix": list(ROUND), "repeats": repeats}
+    report["goal"] = GOAL
     for choice, pick in (("best", min), ("median", statistics.median)):
         table = {
             name: {
@@ -114,17 +113,16 @@ def printed(report: dict) -> str:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--operations", type=int, default=1000, help="length of the chain")
-    parser.add_argument("--repeats", type=int, default=200, help="runs of each library")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    options = parser.parse_args()
-    try:
-        import torch
-    except ImportError:
-        sys.exit("PyTorch is not installed; pip install tinygrad-cnn[oracle] brings it.")
-    report = measure(torch, options.operations, options.repeats)
-    print(json.dumps(report, indent=2) if options.json else printed(report))
+    command = parser(__doc__)
+    command.add_argument("--operations", type=int, default=1000, help="length of the chain")
+    command.add_argument("--repeats", type=int, help=f"runs of each library (default: {REPEATS})")
+    options = command.parse_args()
+    need("torch", ORACLE)
+    import torch
+
+    repeats = options.repeats or (QUICK if options.quick else REPEATS)
+    report = measure(torch, options.operations, repeats)
+    finish(options, report, printed(report))
 
 
 if __name__ == "__main__":

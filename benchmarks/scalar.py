@@ -1,6 +1,6 @@
 """Scalar mode against micrograd on micrograd's own demonstration, one node per number.
 
-    python -m benchmarks.scalar [--json]
+    python -m benchmarks.scalar [--quick] [--json]
 
 A 2-16-16-1 network of ReLUs learns 100 points of two half moons by the max-margin loss with L2
 penalty; what is timed is one step: gradients set to zero, forward, backward, and letting the graph
@@ -20,12 +20,16 @@ import random
 import statistics
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
-from .clock import clock
+from .turns import clock, finish, need, parser, turns
 
+TITLE = "Scalar mode against micrograd"
+ROUNDS = 3
+STEPS = 8
 LIBRARIES = {"ours": "tinygrad_cnn", "micrograd": "micrograd.engine"}
-GOALS = {"off": 1.6, "on": 12.0}
+GOALS = {"off": 2.0, "on": 16.0}  # by Python's garbage collector
 SIZES = (2, 16, 16, 1)
 POINTS = 100
 PENALTY = 1e-4
@@ -140,20 +144,17 @@ def check(ours: dict, theirs: dict) -> None:
 
 def measure(rounds: int, steps: int) -> dict:
     """Best and median step of both libraries, collector off and on, ratios, and their noise."""
-    report = {"steps": rounds * steps}
+    report: dict = {"steps": rounds * steps, "goals": GOALS}
     for collector in GOALS:
-        seconds = {name: [] for name in LIBRARIES}
-        ratios = []
-        for _ in range(rounds):
-            made = {name: run(name, collector, steps) for name in LIBRARIES}
-            check(made["ours"], made["micrograd"])
-            for name, result in made.items():
-                seconds[name] += result["seconds"]
-            ours, theirs = (statistics.median(made[name]["seconds"]) for name in LIBRARIES)
-            ratios.append(theirs / ours)
-        report["nodes"] = {name: result["nodes"] for name, result in made.items()}
+        runs = turns({name: partial(run, name, collector, steps) for name in LIBRARIES}, rounds)
+        for pair in zip(*runs.values(), strict=True):
+            check(*pair)
+        report["nodes"] = {name: results[0]["nodes"] for name, results in runs.items()}
+        middle = {n: [statistics.median(r["seconds"]) for r in rs] for n, rs in runs.items()}
+        ratios = [b / a for a, b in zip(middle["ours"], middle["micrograd"], strict=True)]
         report[collector] = {"noise": [min(ratios), max(ratios)]}
         for choice, pick in (("best", min), ("median", statistics.median)):
+            seconds = {n: [s for r in results for s in r["seconds"]] for n, results in runs.items()}
             table = {name: pick(values) for name, values in seconds.items()}
             table["ratio"] = table["micrograd"] / table["ours"]
             report[collector][choice] = table
@@ -183,19 +184,18 @@ def printed(report: dict) -> str:
 
 def main() -> None:
     """Measure and print; or, as a worker, take part in a measurement."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=3, help="processes of each library")
-    parser.add_argument("--steps", type=int, default=8, help="timed steps in each process")
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    command = parser(__doc__)
+    command.add_argument("--rounds", type=int, help=f"processes of each library ({ROUNDS})")
+    command.add_argument("--steps", type=int, help=f"timed steps in each process ({STEPS})")
+    command.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
+    options = command.parse_args()
+    steps = options.steps or (2 if options.quick else STEPS)
     if options.worker:
-        print(json.dumps(work(*options.worker, options.steps)))
+        print(json.dumps(work(*options.worker, steps)))
         return
-    if importlib.util.find_spec("micrograd") is None:
-        sys.exit("micrograd is not installed; pip install tinygrad-cnn[bench] brings it.")
-    report = measure(options.rounds, options.steps)
-    print(json.dumps(report, indent=2) if options.json else printed(report))
+    need("micrograd", "pip install tinygrad-cnn[bench] brings it")
+    report = measure(options.rounds or (1 if options.quick else ROUNDS), steps)
+    finish(options, report, printed(report))
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .. import __version__
-from . import draw, evaluate, export, predict, summary, train
+from . import demo, doctor, draw, evaluate, export, predict, summary, train, warmup
+from .compiling import watched
 
-COMMANDS = (train, evaluate, predict, export, draw, summary)
+COMMANDS = (train, evaluate, predict, export, draw, summary, demo, doctor, warmup)
 USER_ERROR = 2  # argparse's own code for arguments that are wrong
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # a loss that overflows is told in a sentence, not in NumPy's warnings.
     quiet = np.errstate(all="ignore")
     try:
-        with threadpool_limits(1, user_api="blas"), quiet:
+        with threadpool_limits(1, user_api="blas"), quiet, watched():
             return args.run(args)
     except (ValueError, RuntimeError, OSError) as error:
         sentence = str(error).replace("download=True", "--download")
