@@ -9,8 +9,9 @@ A gate is written as a plain function of numbers, its body, under a decorator th
 There is one rule per input: a pure function of the gradient `g` that comes in from above, returning
 what goes on to that input. The names of a rule's parameters say what the node must keep: `z` (the
 output), any input, any keyword-only setting, `x_shape` (the shape of x, not its numbers), `aux` (a
-second result of the body), `needs` (which inputs want a gradient). `all=` is a joint rule for gates
-whose gradients share work; it returns one gradient per input.
+second result of the body), `needs` (which inputs want a gradient), `spare` (whether nobody else has
+`g`, so that a kernel may write over it). `all=` is a joint rule for gates whose gradients share
+work; it returns one gradient per input.
 
 What the decorator makes computes on numbers and arrays, and on Values and Tensors also records. The
 three kinds of such functions:
@@ -42,12 +43,20 @@ class Gate:
 
     kind: "gate", "composite" or "flat". inputs: the body's positional parameters; settings: its
     keyword-only ones with their defaults. pull(g, needs, z, *inputs, *settings, *shapes, aux): the
-    gradients of those inputs that `needs` asks for. spread: of all inputs, without asking. plain:
-    one or two inputs and no settings, so that scalar mode may call `spread` straight away.
+    gradients of those inputs that `needs` asks for. spread: of all inputs, without asking. spends:
+    whether a rule asks if g is spare. plain: one or two inputs and no settings, so that scalar mode
+    may call `spread` straight away.
     """
 
     def __init__(
-        self, body: Callable, rules: dict, kind: str, floats: bool, many: bool, z_if: str | None
+        self,
+        body: Callable,
+        rules: dict,
+        kind: str,
+        floats: bool,
+        many: bool,
+        z_if: str | None,
+        autocast: str | None,
     ) -> None:
         parameters = inspect.signature(body).parameters.values()
         self.name = body.__name__
@@ -56,6 +65,7 @@ class Gate:
         self.floats = floats
         self.many = many
         self.z_if = z_if
+        self.autocast = autocast
         self.kernels = {}
         self.rules = rules
         self.inputs = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
@@ -66,13 +76,15 @@ class Gate:
         self.shapes = [n for n in self.inputs if f"{n}_shape" in used]
         self.shaped = [self.inputs.index(n) for n in self.shapes]
         self.aux = "aux" in used
+        self.spends = "spare" in used
         self.words = ["z", *self.inputs, *self.settings, *(f"{n}_shape" for n in self.shapes)]
         self.words.append("aux")
-        unknown = (used - {"g", "needs", *self.words}) | (rules.keys() - {*self.inputs, "all"})
+        known = {"g", "needs", "spare", *self.words}
+        unknown = (used - known) | (rules.keys() - {*self.inputs, "all"})
         if unknown:
             raise TypeError(
                 f"gate {self.name}: no rule can name {sorted(unknown)}; there are g, needs, "
-                f"{', '.join(self.words)}"
+                f"spare, {', '.join(self.words)}"
             )
         self.keeps = bool(used & {"z", "aux", *self.inputs})
         wide = self.settings or self.shapes or many or "all" in rules
@@ -88,7 +100,7 @@ class Gate:
         if found is self.body and self.kind == "gate" and (self.floats or kernels.REFERENCE[-1]):
             found = kernels.quiet(kind, found)
         if found is not self.body or self.kind != "composite":  # whose body speaks gates
-            found = kernels.rounding(kind, found)
+            found = kernels.rounding(kind, self.name, found)
         self.kernels[kind] = found
         return found
 
@@ -112,9 +124,11 @@ class Gate:
             return None, None
         space = {f"rule_{n}": rule for n, rule in self.rules.items()}
         names = ", ".join(self.words)
+        more = ", spare=False" if self.spends else ""
         if "all" in self.rules:
             return eval(
-                f"lambda g, needs, {names}=None: rule_all({', '.join(self.wants['all'])})", space
+                f"lambda g, needs, {names}=None{more}: rule_all({', '.join(self.wants['all'])})",
+                space,
             ), None
         calls = []
         for n in self.inputs:
@@ -123,21 +137,27 @@ class Gate:
             calls.append("g" if rule is same else call)
         asked = [f"{c} if needs[{i}] is not None else None" for i, c in enumerate(calls)]
         return (
-            eval(f"lambda g, needs, {names}=None: ({', '.join(asked)},)", space),
-            eval(f"lambda g, {names}=None: ({', '.join(calls)},)", space),
+            eval(f"lambda g, needs, {names}=None{more}: ({', '.join(asked)},)", space),
+            eval(f"lambda g, {names}=None{more}: ({', '.join(calls)},)", space),
         )
 
 
 def gate(
-    *, floats: bool = False, many: bool = False, z_if: str | None = None, **rules: Callable
+    *,
+    floats: bool = False,
+    many: bool = False,
+    z_if: str | None = None,
+    autocast: str | None = None,
+    **rules: Callable,
 ) -> Callable:
     """The decorator of a primitive.
 
     floats: integers become the default float type first (exp, div). many: the one input is a
     sequence of any length (cat), kept and handed to the joint rule as a tuple. z_if: the setting
-    without which the rules have no use for the output, so that it is not kept.
+    without which the rules have no use for the output, so that it is not kept. autocast: the dtype
+    of the gate within `tg.autocast`, as recorder.autocasted has it; None for that of the inputs.
     """
-    return lambda body: build(body, rules, "gate", floats, many, z_if)
+    return lambda body: build(body, rules, "gate", floats, many, z_if, autocast)
 
 
 def composite(body: Callable) -> Callable:
@@ -157,12 +177,13 @@ def build(
     floats: bool = False,
     many: bool = False,
     z_if: str | None = None,
+    autocast: str | None = None,
 ) -> Callable:
     """The recording function, with its record at `.gate` and its operator form at `.operator`.
 
     `.full`, where the body has a second result, returns both.
     """
-    record = Gate(body, rules, kind, floats, many, z_if)
+    record = Gate(body, rules, kind, floats, many, z_if, autocast)
     wide = record.settings or record.shapes or record.aux or many or not all(record.ruled)
     recorder = nary if wide else {1: unary, 2: binary}.get(record.arity, nary)
     call = recorder(record, refuse)

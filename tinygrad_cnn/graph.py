@@ -26,10 +26,12 @@ class State(threading.local):
     """Switches that belong to a thread, not to the process."""
 
     recording = True
+    autocast = None  # (low dtype, type of device or None for all) within an autocast
 
 
 STATE = State()
 QUIET = []  # one entry per open no_grad of any thread; while empty nobody need ask STATE (40 ns)
+CASTS = []  # one entry per open autocast of any thread, for the same reason
 
 
 class Node:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from . import kernels
-from .graph import QUIET, STATE, WATCHERS, tell, tick
+from .graph import CASTS, QUIET, STATE, WATCHERS, tell, tick
 from .kernels import FLOATS, is_float, np, promote_types
 from .tensor import Tensor, TensorNode
 from .value import PLAIN, Value
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 new = object.__new__
 EMPTY = inspect.Parameter.empty
+FLOAT32 = np.dtype("float32")
 WEAK = (float, int, bool, np.generic)  # scalars, which leave the dtype to the arrays
 
 
@@ -80,6 +81,33 @@ def promoted(floats: bool, *raws: object) -> list:
             raw = raw.astype(dtype)
         out.append(raw)
     return out
+
+
+def autocasted(policy: str, f: Callable, args: tuple, named: dict) -> object:
+    """f(*args, **named) within an autocast: the Tensors among them cast as the policy says.
+
+    policy: "low" is the autocast's dtype, "float32" is that; "restored" computes in float32, as
+    norms have to, and gives the result the first Tensor's dtype. float64 and integers stay.
+    """
+    low, device = state = STATE.autocast
+    dtype = low if policy == "low" else FLOAT32
+
+    def cast(x: object) -> object:
+        if isinstance(x, (list, tuple)):
+            return type(x)([cast(e) for e in x]) if any(isinstance(e, Tensor) for e in x) else x
+        if not isinstance(x, Tensor) or not is_float(x.dtype) or x.dtype.itemsize > 4:
+            return x
+        return x if device not in (None, x.device.type) else x.to(dtype)
+
+    STATE.autocast = None  # what f is made of takes numbers as they come
+    try:
+        z = f(*map(cast, args), **{name: cast(x) for name, x in named.items()})
+    finally:
+        STATE.autocast = state
+    first = next((x for x in args if isinstance(x, Tensor)), None)
+    if policy != "restored" or first is None or not is_float(first.dtype):
+        return z
+    return (z[0].to(first.dtype), *z[1:]) if isinstance(z, tuple) else z.to(first.dtype)
 
 
 def record_value(record: "Gate", foreign: Callable, xs: tuple, settings: dict) -> Value | object:
@@ -172,8 +200,11 @@ def unary(record: "Gate", foreign: Callable) -> Callable:
     is_composite = record.kind == "composite"
     keep_z, keep_x = record.mask((True,))
     on_values = unary_value(record, foreign)
+    policy = record.autocast
 
     def call(x):
+        if policy and CASTS and STATE.autocast:
+            return autocasted(policy, call, (x,), {})
         if isinstance(x, Tensor):
             a = x.raw
             node = x.node
@@ -230,8 +261,11 @@ def binary(record: "Gate", foreign: Callable) -> Callable:
     is_composite = record.kind == "composite"
     both, only_x, only_y = [record.mask(w) for w in ((True, True), (True, False), (False, True))]
     on_values = binary_value(record, foreign)
+    policy = record.autocast
 
     def call(x, y):
+        if policy and CASTS and STATE.autocast:
+            return autocasted(policy, call, (x, y), {})
         nx = ny = None
         if isinstance(x, Tensor):
             a = x.raw
@@ -330,8 +364,11 @@ def nary(record: "Gate", foreign: Callable, full: bool = False) -> Callable:
     is_gate = record.kind == "gate"
     single = record.arity == 1 and not many
     convert = not single or record.floats
+    policy = record.autocast
 
     def call(*args, **named):
+        if policy and CASTS and STATE.autocast:
+            return autocasted(policy, call, args, named)
         xs, settings = arranged(*args, **named)
         inputs = tuple(xs[0]) if many else xs
         raws = []

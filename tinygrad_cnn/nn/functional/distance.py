@@ -1,10 +1,12 @@
 """Distances and similarities of vectors, and the losses that are made of them."""
 
+from ...amp import follows
 from ...ops import comparison, pointwise, reduce, shape
 from ...tensor import Tensor
 from .reduction import check_broadcast, check_reduction, reduced
 
 
+@follows("float32")
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between vectors along `dim`; norms count as at least eps.
 
@@ -19,6 +21,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return reduce.sum(a * b, dim)
 
 
+@follows("float32")
 def pairwise_distance(
     x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Tensor:
@@ -34,6 +37,7 @@ def pairwise_distance(
     return reduce.norm(x1 - x2 + eps, p, -1, keepdim)
 
 
+@follows("float32")
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,
@@ -72,6 +76,7 @@ def triplet_margin_loss(
     return reduced(pointwise.clamp(near - far + margin, min=0.0), reduction)
 
 
+@follows("float32")
 def cosine_embedding_loss(
     input1: Tensor,
     input2: Tensor,
@@ -103,6 +108,7 @@ def cosine_embedding_loss(
     return reduced(losses, reduction)
 
 
+@follows("float32")
 def margin_ranking_loss(
     input1: Tensor,
     input2: Tensor,

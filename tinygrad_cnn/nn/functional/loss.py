@@ -4,6 +4,7 @@
 "none", which leaves them as they are.
 """
 
+from ...amp import follows
 from ...ops import activation, comparison, loss, pointwise, reduce, shape
 from ...tensor import Tensor
 from .reduction import check_broadcast, check_reduction, check_tensors, reduced
@@ -161,6 +162,7 @@ def nll_loss(
     return shape.reshape(losses, ()) if single else losses
 
 
+@follows("float32")
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -271,6 +273,7 @@ def binary_cross_entropy(
     return reduced(losses if weight is None else losses * weight, reduction)
 
 
+@follows("float32")
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -300,6 +303,7 @@ def binary_cross_entropy_with_logits(
     return reduced(losses if weight is None else losses * weight, reduction)
 
 
+@follows("float32")
 def multilabel_soft_margin_loss(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:
@@ -318,6 +322,7 @@ def multilabel_soft_margin_loss(
     return reduced(reduce.mean(losses, -1), reduction)
 
 
+@follows("float32")
 def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """log(1 + e^(-target input)) for targets of 1 and -1, without overflow.
 
@@ -328,6 +333,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") 
     return reduced(-activation.logsigmoid(target * input), reduction)
 
 
+@follows("float32")
 def hinge_embedding_loss(
     input: Tensor, target: Tensor, margin: float = 1.0, *, reduction: str = "mean"
 ) -> Tensor:
@@ -345,6 +351,7 @@ def hinge_embedding_loss(
 # --- distributions --------------------------------------------------------------------------------
 
 
+@follows("float32")
 def kl_div(
     input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False
 ) -> Tensor:

@@ -2,11 +2,13 @@
 
 import math
 
+from ...amp import follows
 from ...ops import loss, pointwise, reduce, shape
 from ...tensor import Tensor
 from .reduction import check_broadcast, check_pair, check_reduction, reduced
 
 
+@follows("float32")
 def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """(input - target)².
 
@@ -20,6 +22,7 @@ def mse_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tenso
     return reduced(pointwise.square(input - target), reduction)
 
 
+@follows("float32")
 def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor:
     """|input - target|. Shapes and errors as in mse_loss."""
     check_pair("l1_loss", input, target)
@@ -27,6 +30,7 @@ def l1_loss(input: Tensor, target: Tensor, *, reduction: str = "mean") -> Tensor
     return reduced(pointwise.abs(input - target), reduction)
 
 
+@follows("float32")
 def smooth_l1_loss(
     input: Tensor, target: Tensor, *, reduction: str = "mean", beta: float = 1.0
 ) -> Tensor:
@@ -50,6 +54,7 @@ def smooth_l1_loss(
     return reduced(losses, reduction)
 
 
+@follows("float32")
 def huber_loss(
     input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
 ) -> Tensor:
@@ -71,6 +76,7 @@ def huber_loss(
     return reduced(losses, reduction)
 
 
+@follows("float32")
 def poisson_nll_loss(
     input: Tensor,
     target: Tensor,
@@ -101,6 +107,7 @@ def poisson_nll_loss(
     return reduced(losses, reduction)
 
 
+@follows("float32")
 def gaussian_nll_loss(
     input: Tensor,
     target: Tensor,
