@@ -2,9 +2,9 @@
 
     python demos/degradation.py --data FOLDER
 
-FOLDER holds CIFAR-10 in its binary version. Plain and residual networks of each depth are trained
-as in He et al. 2016, section 4.2, and their errors drawn as in its figure 6: training dashed, test
-bold. After every epoch a checkpoint, the curves (JSON) and the pictures (PNG, SVG) are written;
+Plain and residual networks of each depth are trained as in He et al. 2016, section 4.2, and their
+errors drawn as in its figure 6: training dashed, test bold. FOLDER holds CIFAR-10 in its binary
+version. After every epoch a checkpoint, the curves (JSON) and the pictures (PNG, SVG) are written;
 started again, the demo goes on where it was. The paper's 64,000 steps are 164 epochs, for which two
 processor cores take days; degradation shows long before.
 """

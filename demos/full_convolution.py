@@ -2,8 +2,8 @@
 
     python demos/full_convolution.py
 
-A 3x3 image under a 2x2 kernel has a 2x2 output. Let g be the gradient of some loss for that output.
-Each pixel's gradient can then be found in three ways, which all give the same numbers:
+A 3x3 image under a 2x2 kernel has a 2x2 output; let g be the gradient of some loss for it. Each
+pixel's gradient can then be found in three ways, which all give the same numbers:
 
 1. by the chain rule, pixel by pixel: what it was multiplied with, times the gradient it went to;
 2. by sliding the flipped kernel over g within a border of zeros: the full convolution;

@@ -120,6 +120,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     page = viz.step({"before": loss, "after": after}, args.output / "network.html")
     print(f"wrote {page}: open it in a browser")
+    suffix = ".dot" if viz.missing_dot() else ".svg"
+    print(f"drawn in {viz.draw(loss).write(args.output / f'network{suffix}')}", viz.missing_dot())
     print("All numbers are as they should be.")
 
 

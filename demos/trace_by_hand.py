@@ -2,12 +2,10 @@
 
     python demos/trace_by_hand.py
 
-1. f = (x + y) z, the smallest graph in which the chain rule has something to do.
-2. A network of sigmoid units, three inputs, two hidden, two outputs, before and after one step of
-   gradient descent on ½ Σ (target - output)².
-3. A convolution of a 3x3 image with a 2x2 kernel.
-
-Everything printed and drawn is read from the graph, and checked against numbers computed apart.
+f = (x + y) z, the smallest graph in which the chain rule has something to do; a network of sigmoid
+units, three inputs, two hidden, two outputs, before and after one step of gradient descent on
+½ Σ (target - output)²; and a convolution of a 3x3 image with a 2x2 kernel. Everything printed and
+drawn is read from the graph, and checked against numbers computed apart.
 """
 
 import argparse

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import tinygrad_cnn as tg
-from tinygrad_cnn import models, optim
+from tinygrad_cnn import models, optim, viz
 from tinygrad_cnn.data import DataLoader, datasets
 from tinygrad_cnn.data import transforms as t
 from tinygrad_cnn.nn import functional as F
@@ -35,7 +35,7 @@ def accuracy(model: tg.nn.Module, loader: DataLoader) -> float:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Train, say how it goes, and save the model."""
+    """Train, say how it goes, save the model, and draw its errors."""
     parser = argparse.ArgumentParser(description="Train LeNet-5 on handwritten digits.")
     parser.add_argument("--epochs", type=int, default=30, metavar="N", help="default: 30")
     folder = Path("runs", "train_lenet5")
@@ -71,6 +71,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     again.load_state_dict(tg.load(path))
     assert accuracy(again, test) == accuracy(model, test)
     print(f"saved in {path}")
+
+    said = viz.predictions(model, test)
+    matrix = viz.confusion_matrix(said.outputs, said.labels)
+    print(f"which digits it takes for which: {matrix.write(args.output / 'confusion.svg')}")
+    wrong = viz.misclassified(*said)
+    print(f"those it names wrongly: {wrong.write(args.output / 'wrong.png')}")
 
 
 if __name__ == "__main__":

@@ -13,11 +13,12 @@ network is the best of them: a teacher of five digits is worth a few pictures, n
 import argparse
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 import tinygrad_cnn as tg
-from tinygrad_cnn import models
+from tinygrad_cnn import models, viz
 from tinygrad_cnn.data import DataLoader, Dataset, Subset, datasets
 from tinygrad_cnn.data import transforms as t
 from tinygrad_cnn.nn import Module
@@ -66,10 +67,24 @@ def adapted(known: dict, frozen: Sequence[str]) -> Module:
     return models.replace_head(model, 5)
 
 
-def report(name: str, model: Module, test: Dataset, seconds: float) -> None:
-    """Print how well a model does and what it took."""
+def report(name: str, model: Module, test: Dataset, seconds: float) -> float:
+    """How well a model does, printed with what it took."""
     free = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    print(f"{name:<22} {accuracy(model, test):6.1%}  {free:7,} parameters trained, {seconds:.1f} s")
+    right = accuracy(model, test)
+    print(f"{name:<22} {right:6.1%}  {free:7,} parameters trained, {seconds:.1f} s")
+    return right
+
+
+def draw(right: dict[str, float], each: int, path: Path) -> None:
+    """Write a plot of how well each way does."""
+    plot = viz.figure(6, 2.4)
+    place = plot.subplots()
+    bars = place.barh(list(right), [100 * share for share in right.values()])
+    place.bar_label(bars, fmt="%.1f %%", padding=3)
+    place.invert_yaxis()
+    place.axvline(20, color="0.5", linestyle=":")  # one who guesses
+    place.set(xlim=(0, 115), title=f"unseen digits 5 to 9 named rightly, from {each} of each")
+    print(f"\ndrawn in {plot.write(path)}")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -78,6 +93,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--each", type=int, default=1, metavar="N", help="pictures (default: 1)")
     parser.add_argument("--epochs", type=int, default=10, metavar="N", help="before (default: 10)")
     parser.add_argument("--tune", type=int, default=20, metavar="N", help="then (default: 20)")
+    folder = Path("runs", "transfer_learning")
+    parser.add_argument("--output", type=Path, default=folder, metavar="FOLDER", help=str(folder))
     args = parser.parse_args(argv)
 
     tg.manual_seed(0)
@@ -94,13 +111,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         "a new head alone": (adapted(known, body), 0.5, {}),
         "the upper half": (adapted(known, body[:3]), 0.05, {"fc": 2.0}),
     }
+    right = {}
     for name, (model, lr, factors) in ways.items():
         began = time.perf_counter()
         learn(model, few, args.tune, lr, **factors)
-        report(name, model, test, time.perf_counter() - began)
+        right[name] = report(name, model, test, time.perf_counter() - began)
 
     together = models.Ensemble(*[model for model, _, _ in ways.values()])
-    print(f"{'all three together':<22} {accuracy(together, test):6.1%}")
+    right["all three together"] = accuracy(together, test)
+    print(f"{'all three together':<22} {right['all three together']:6.1%}")
 
     image = tg.tensor(test[0][0][None])
     fused = fuse_model(model, image)
@@ -111,6 +130,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     best = models.top_k(logits[0], 3, tuple("56789"))
     print("\na picture of 5 with batch norm folded away:", end=" ")
     print(", ".join(f"{name} {chance:.1%}" for name, chance in best))
+    draw(right, args.each, args.output / "ways.svg")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import tinygrad_cnn as tg
+
+pytest.importorskip("matplotlib", reason="the demo draws with matplotlib: install matplotlib")
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,4 +30,6 @@ def test_two_epochs(tmp_path):
     assert losses[1] < losses[0]
     assert accuracies[1] > 80
     state = tg.load(tmp_path / "runs" / "train_lenet5" / "lenet5.safetensors")
+    written = {path.name for path in (tmp_path / "runs" / "train_lenet5").iterdir()}
+    assert written == {"lenet5.safetensors", "confusion.svg", "wrong.png"}
     assert state.keys() == tg.models.lenet5().state_dict().keys()

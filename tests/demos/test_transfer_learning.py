@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytest.importorskip("matplotlib", reason="the demo draws with matplotlib: install matplotlib")
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -23,3 +27,4 @@ def test_a_short_run(tmp_path):
     assert trained == ["269,109", "325", "254,917"]
     assert re.search(r"all three together +\d+\.\d%", done.stdout)
     assert re.search(r"folded away: \d \d+\.\d%, \d ", done.stdout)
+    assert (tmp_path / "runs" / "transfer_learning" / "ways.svg").exists()
