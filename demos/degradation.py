@@ -19,7 +19,7 @@ from pathlib import Path
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import models
-from tinygrad_cnn.data import datasets
+from tinygrad_cnn.data import Subset, datasets
 from tinygrad_cnn.train import Callback, Checkpoints, Trainer, load_checkpoint, progress, restore
 from tinygrad_cnn.train.images import data_of
 from tinygrad_cnn.train.recipe import recipe_for
@@ -43,6 +43,8 @@ def trainer_of(kind: str, depth: int, args: argparse.Namespace) -> Trainer:
     tg.manual_seed(0)
     recipe = replace(PAPER, epochs=args.epochs, batch_size=args.batch)
     train, test = (data_of(recipe, part, args.data) for part in (True, False))
+    if args.images:
+        train = Subset(train, range(args.images))
     loader = train_loader(recipe, train, workers=1)
     model = NETWORKS[kind](depth)
     optimizer = optimizer_of(model, recipe)
@@ -113,13 +115,15 @@ def learn(kind: str, depth: int, args: argparse.Namespace, curves: dict[str, dic
     """Train one network until all its epochs are done, from its checkpoint if there is one."""
     path = args.output / f"{kind}{depth}.checkpoint"
     settings = {"network": f"{kind}{depth}", "epochs": args.epochs, "batch": args.batch}
+    if args.images:
+        settings["images"] = args.images
     trainer = trainer_of(kind, depth, args)
     if path.exists():
         checkpoint = load_checkpoint(path)
         if checkpoint["settings"] != settings:
             sys.exit(
                 f"{path} is of a run with {checkpoint['settings']}, not {settings}; choose the "
-                "same epochs and batch, or another --output"
+                "same epochs, batch and images, or another --output"
             )
         restore(trainer, checkpoint)
     print(f"{kind}-{depth}: {trainer.epoch} of {args.epochs} epochs are done", flush=True)
@@ -137,6 +141,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     depths = "each 6 n + 2; default: 20 56"
     parser.add_argument("--depths", type=int, nargs="+", default=[20, 56], metavar="N", help=depths)
     parser.add_argument("--batch", type=int, default=128, metavar="N", help="default: 128")
+    images = "so many of the 50,000, in shorter epochs"
+    parser.add_argument("--images", type=int, metavar="N", help=images)
     folder = Path("runs", "degradation")
     parser.add_argument("--output", type=Path, default=folder, metavar="FOLDER", help=str(folder))
     args = parser.parse_args(argv)

@@ -23,7 +23,7 @@ It says nothing about speed, about races, or about CUDA code. It is no GPU test.
 import types
 
 import numpy as np
-from double_array import DArray, call_as_cupy, compute, to_host, wrap
+from double_array import TAPES, DArray, call_as_cupy, compute, to_host, wrap
 from double_rules import (
     NUMBERS,
     SYNCS,
@@ -159,6 +159,8 @@ def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocki
     if type(obj) is DArray and not copy and dtype in (None, obj.dtype) and obj.ndim >= ndmin:
         return obj
     found = []
+    if TAPES and type(obj) is not DArray:
+        note("host values copied to the device")
     host = obj if isinstance(obj, np.ndarray) else to_host(obj, found)
     if isinstance(obj, list | tuple) and found and not all(type(o) is DArray for o in obj):
         raise TypeError("device arrays and numbers in one list: a host-to-device conversion")
@@ -167,7 +169,10 @@ def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocki
         raise ValueError(f"Unsupported dtype {made.dtype}")
     if type(obj) is DArray:
         check_cast(obj._host, made.dtype)
-    return wrap(made)
+    made = wrap(made)
+    if TAPES:
+        TAPES[-1].add(np.array, (host, dtype), {"order": order, "ndmin": ndmin}, made)
+    return made
 
 
 def asarray(a, dtype=None, order=None, *, copy=None, blocking=False):

@@ -23,13 +23,32 @@ from double_rules import (
 
 # ------------------------------------------------------------------- host inside, device outside
 
+# What double_streams.py adds, which a test asks for: who is told of each operation (the graph that
+# is being captured) and of fresh memory (the pool it is taken from), and several devices.
+TAPES = []
+POOLS = []
+PLACE = types.SimpleNamespace(current=0, several=False)
+
 
 def wrap(host, base=None):
     """A DArray around a host array; `base` is the DArray whose memory it shows."""
     made = object.__new__(DArray)
     made._host = np.asarray(host)
     made.base = base
+    made._index = PLACE.current if base is None else base._index
+    if POOLS and base is None:
+        POOLS[-1].took(made)
     return made
+
+
+def check_place(found):
+    """Nothing, where all arrays are on the current device. Raises: ValueError otherwise."""
+    for array in found:
+        if array._index != PLACE.current:
+            raise ValueError(
+                "Array device must be same as the current device: array device = "
+                f"{array._index} while current = {PLACE.current}"
+            )
 
 
 def to_host(value, found):
@@ -78,6 +97,10 @@ def compute(function, args, kwargs):
     found = []
     args = to_host(tuple(args), found)
     kwargs = {name: to_host(value, found) for name, value in kwargs.items()}
+    if PLACE.several:
+        check_place(found)
+    if TAPES:
+        TAPES[-1].touch(found)
     if kwargs.get("out") is not None:
         for written in kwargs["out"] if type(kwargs["out"]) is tuple else (kwargs["out"],):
             check_writable(written)
@@ -87,7 +110,10 @@ def compute(function, args, kwargs):
         if type(error) is IndexError and "out of bounds" in str(error):
             raise Undefined(f"CuPy would wrap around: {error}") from error
         raise
-    return to_device(result, found)
+    made = to_device(result, found)
+    if TAPES:
+        TAPES[-1].add(function, args, kwargs, made)
+    return made
 
 
 def poisoned(array):
@@ -136,17 +162,17 @@ def call_as_cupy(name, function, names, args, kwargs):
 class DArray:
     """What the double has for cupy.ndarray: `DArray(shape, dtype)` is fresh, poisoned memory."""
 
-    __slots__ = ("__weakref__", "_host", "base")
+    __slots__ = ("__weakref__", "_host", "_index", "base")
     __hash__ = None
     __array_priority__ = 100
     _xp = None  # the array module, set by double.py
-    device = types.SimpleNamespace(id=0)
 
     def __init__(self, shape, dtype=float, memptr=None, strides=None, order="C"):
         if memptr is not None or strides is not None:
             raise NotImplementedError("the double has no device pointers; use as_strided")
         self._host = np.empty(shape, dtype, order)
         self.base = None
+        self._index = PLACE.current
         poisoned(self)
 
     @property
@@ -155,6 +181,7 @@ class DArray:
         return self if self.base is None else self.base
 
     # What the host may ask without waiting.
+    device = property(lambda self: types.SimpleNamespace(id=self._index))
     shape = property(lambda self: self._host.shape)
     dtype = property(lambda self: self._host.dtype)
     ndim = property(lambda self: self._host.ndim)
@@ -231,6 +258,14 @@ class DArray:
         out[...] = self._read("get")
         return out
 
+    def set(self, arr, stream=None):
+        """Copy a host array of the same shape and dtype into this one."""
+        if (arr.shape, arr.dtype) != (self.shape, self.dtype):
+            raise ValueError(f"Shape mismatch. Old {self.shape}, new {arr.shape}")
+        if TAPES:
+            note("host values copied to the device")
+        self._host[...] = arr
+
     def item(self):
         """The only element, as a Python number."""
         return self._read("item").item()
@@ -272,6 +307,10 @@ class DArray:
     def __setitem__(self, index, value):
         check_writable(self._host)
         parts, advanced = host_index(index)
+        if PLACE.several:
+            check_place([self])
+        if TAPES:
+            TAPES[-1].touch([self])
         if isinstance(value, list | tuple | np.ndarray):
             value = np.asarray(value, self.dtype)
             if value.ndim and not advanced:
@@ -283,6 +322,8 @@ class DArray:
 
         if not advanced:
             self._host[parts] = value
+            if TAPES:
+                TAPES[-1].add(self._host.__setitem__, (parts, value), {}, None)
             return
 
         def assign():
@@ -321,6 +362,8 @@ def operand(other):
     Raises: TypeError for host arrays, lists and whatever else CuPy has no kernel for.
     """
     if type(other) is DArray:
+        if PLACE.several:
+            check_place([other])
         return other._host
     if isinstance(other, NUMBERS):
         return other
@@ -347,8 +390,13 @@ def binary(name, function, reflected=False):
         if other is NotImplemented:
             return NotImplemented
         pair = (other, self._host) if reflected else (self._host, other)
+        if PLACE.several:
+            check_place([self])
         with np.errstate(all="ignore"):
-            return to_device(function(*pair), ())
+            made = to_device(function(*pair), ())
+        if TAPES:
+            TAPES[-1].add(function, pair, {}, made)
+        return made
 
     method.__name__ = name
     return method
@@ -362,6 +410,11 @@ def in_place(name, function):
         if other is NotImplemented:
             return NotImplemented
         check_writable(self._host)
+        if PLACE.several:
+            check_place([self])
+        if TAPES:
+            TAPES[-1].touch([self])
+            TAPES[-1].add(function, (self._host, other), {"out": self._host}, None)
         with np.errstate(all="ignore"):
             function(self._host, other, out=self._host)
         return self

@@ -9,7 +9,7 @@ import types
 import numpy as np
 import pytest
 from domains import ROWS
-from drawing import REAL, Case, convolution, one_of, places, pooling
+from drawing import REAL, Case, convolution, generators, one_of, places, pooling
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import agree
@@ -17,7 +17,7 @@ from probes import FUNCTIONS, NAMES, SCALAR, outputs
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import kernels
-from tinygrad_cnn.kernels import cpu, scalar
+from tinygrad_cnn.kernels import cpu, scalar, served
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -25,6 +25,7 @@ def overlays_of_any_size():
     """What is drawn is small, and is to reach the overlays all the same."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cpu, "LEAST", {})
+        patch.setattr(cpu, "WORTH", {})
         kernels.forget()
         yield
     kernels.forget()
@@ -148,15 +149,44 @@ def rounded(x, dtype):
     return x.astype(dtype) if x is not None and x.dtype.kind == "f" else x
 
 
-# Of what these gates take their overlays cover images in the plane.
-PLANAR = {
+def columns(case: Case, others: int = 1) -> Case:
+    """The case with samples that lie in columns and fill vectors of any width; the last `others`
+    inputs are no samples."""
+
+    def laid(x):
+        samples = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+        return np.asfortranarray(np.repeat(samples, 16, 0))
+
+    samples = len(case.inputs) - others
+    inputs = (*map(laid, case.inputs[:samples]), *case.inputs[samples:])
+    return Case(inputs, case.settings)
+
+
+@st.composite
+def images(draw, *channels: int) -> tuple[np.ndarray, ...]:
+    """Images in the plane of so many channels each, which lie innermost."""
+    n, height, width = draw(st.tuples(*[st.integers(1, 4)] * 3))
+    rng = draw(generators())
+    return tuple([np.moveaxis(REAL(rng, (n, height, width, c)), -1, 1) for c in channels])
+
+
+# Of what these gates take their overlays cover images in the plane, and samples in columns.
+COVERED = {
     "conv": convolution("conv", (2,)),
     "conv_dx": convolution("conv_dx", (2,)),
     "conv_dw": convolution("conv_dw", (2,)),
     "max_pool": pooling(one_of(np.nan, np.inf, -np.inf, 0.0, 1.0), ranks=(2,), square=True),
     "unpool": places(back=True, ranks=(2,)),
     "window_sum": pooling(REAL, ranks=(2,), square=True),
+    "window_mean": pooling(REAL, ranks=(2,), square=True).map(
+        lambda case: Case(case.inputs, {**case.settings, "count": 4})
+    ),
     "window_sum_dx": pooling(REAL, back=True, ranks=(2,), square=True),
+    "join": images(2, 17).map(lambda xs: Case(xs, {"dim": 1})),
+    "gradient_sum": images(17, 17).map(lambda xs: Case(xs)),
+    "linear": ROWS["linear"].cases.map(lambda case: columns(case, 2)),
+    "linear_dx": ROWS["linear_dx"].cases.map(columns),
+    "linear_dw": ROWS["linear_dw"].cases.map(lambda case: columns(case, 0)),
 }
 
 
@@ -165,7 +195,7 @@ OVERLAID = sorted(set(cpu.OVERLAYS) - set(cpu.STEPS))  # gates; steps have tests
 
 def covered(name: str) -> st.SearchStrategy:
     """What an overlay covers."""
-    return PLANAR[name] if name in PLANAR else ROWS[name].cases
+    return COVERED[name] if name in COVERED else ROWS[name].cases
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -279,20 +309,22 @@ def test_an_overlay_that_does_not_cover_a_case_leaves_it_to_the_body(backend, mo
     covered = {(2,): NotImplemented, (1,): odd([-1.0])}
     fast = told(backend, "fast mul", lambda x, y: covered[x.shape])
     monkeypatch.setattr(kernels, "overlay", lambda home: types.SimpleNamespace(mul=fast))
-    monkeypatch.setattr(kernels, "SERVED", {})
+    monkeypatch.setattr(served, "KERNELS", {})
+    monkeypatch.setattr(served, "CASES", {})
     backend.OVERLAYS = {"mul": "somewhere"}
     kernels.forget()
     x = tg.Tensor(odd([2.0, 3.0]))
     assert (x * x).tolist() == [4.0, 9.0]
     assert (x[:1] * x[:1]).tolist() == [-1.0]
     assert backend.asked == ["fast mul", "fast mul"]
-    served = kernels.report()["mul"]
-    assert (served.kernel, served.calls, served.fallbacks) == ("somewhere.mul", 1, 1)
+    row = kernels.report()["mul"]
+    assert (row.kernel, row.calls, row.fallbacks) == ("somewhere.mul", 1, 1)
 
 
 def test_an_overlay_that_cannot_be_imported_leaves_everything_to_the_bodies(backend, monkeypatch):
     monkeypatch.setattr(kernels, "overlay", lambda home: None)
-    monkeypatch.setattr(kernels, "SERVED", {})
+    monkeypatch.setattr(served, "KERNELS", {})
+    monkeypatch.setattr(served, "CASES", {})
     backend.OVERLAYS = {"mul": "nowhere"}
     kernels.forget()
     x = tg.Tensor(odd([2.0, 3.0]))
@@ -435,3 +467,10 @@ def test_a_draw_is_named_by_seed_and_counter(seed, counter):
     assert np.array_equal(first, cpu.uniform((50,), seed, counter))
     assert not np.array_equal(first, cpu.uniform((50,), seed, (counter + 1) % 2**64))
     assert not np.array_equal(first, cpu.uniform((50,), (seed + 1) % 2**64, counter))
+
+
+def test_a_border_keeps_the_order_of_memory():
+    x = np.moveaxis(np.ones((2, 4, 5, 3), np.float32), -1, 1)  # channels innermost
+    z = cpu.pad_constant(x, pads=((0, 0), (0, 2), (1, 0), (0, 1)), value=0.5)
+    assert np.moveaxis(z, 1, -1).flags.c_contiguous
+    assert np.array_equal(z, np.pad(x, ((0, 0), (0, 2), (1, 0), (0, 1)), constant_values=0.5))

@@ -20,6 +20,7 @@ NAMES = {
         squeeze unsqueeze permute transpose movedim broadcast_to tile cat stack split chunk unbind
         flip roll gather scatter scatter_add index_select take_along_dim tril triu diag
         relu leaky_relu elu autograd nn optim data models viz utils cuda
+        backends kernels get_num_threads set_num_threads
     """,
     "tg.Tensor": """
         shape ndim dtype device raw data requires_grad is_leaf grad grad_fn T mT numel size dim item
@@ -42,6 +43,8 @@ NAMES = {
     """,
     "tg.autograd.functional": "vjp jvp jacobian hessian hvp vhp",
     "tg.utils": "checkpoint",
+    "tg.backends.cpu": "benchmark precise flags is_available get_cpu_capability",
+    "tg.kernels": "report by_shape use",
     "tg.nn.functional": """
         conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d locally_connected1d
         locally_connected2d tiled_conv2d partial_conv2d linear bilinear unfold fold embedding

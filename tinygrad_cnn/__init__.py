@@ -7,7 +7,8 @@ which carry their local gradients. Names are PyTorch's. Not related to the proje
 import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from . import autograd, cuda, io, kernels, nn, ops, optim, random
+from . import amp, autograd, backends, cuda, io, kernels, nn, ops, optim, random
+from .amp import GradScaler, autocast
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .io import load, save
 from .kernels import can_cast, get_default_dtype, promote_types, set_default_dtype

@@ -16,6 +16,7 @@ from typing import Any
 from .autograd import no_grad
 from .graph import CASTS, STATE
 from .kernels import dtype_of
+from .kernels.capture import on_host, rely
 from .recorder import autocasted
 from .tensor import Device, Tensor
 
@@ -125,10 +126,12 @@ class GradScaler:
         """outputs times the scale; a list or tuple of Tensors likewise, as one of its kind."""
         if not self.enabled:
             return outputs
+        rely(lambda: self.factor)
         if isinstance(outputs, Tensor):
             return outputs * self.factor
         return type(outputs)([self.scale(each) for each in outputs])
 
+    @on_host
     @no_grad()
     def unscale_(self, optimizer: Any) -> None:
         """Divide the gradients of an optimizer's parameters by the scale, as before clipping them.
@@ -154,6 +157,7 @@ class GradScaler:
             good = finite if good is None else good & finite
         self.finite[optimizer] = good
 
+    @on_host
     def step(self, optimizer: Any, *args: Any, **named: Any) -> Any:
         """optimizer.step(...), on unscaled gradients; None, and no step, if one is inf or nan.
 
@@ -172,6 +176,7 @@ class GradScaler:
             raise RuntimeError("GradScaler.step: none of the optimizer's parameters has a gradient")
         return optimizer.step(*args, **named) if bool(self.finite[optimizer]) else None
 
+    @on_host
     def update(self, new_scale: float | Tensor | None = None) -> None:
         """Move the scale by what the steps since the last update met, or set it.
 

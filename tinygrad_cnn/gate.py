@@ -9,9 +9,12 @@ A gate is written as a plain function of numbers, its body, under a decorator th
 There is one rule per input: a pure function of the gradient `g` that comes in from above, returning
 what goes on to that input. The names of a rule's parameters say what the node must keep: `z` (the
 output), any input, any keyword-only setting, `x_shape` (the shape of x, not its numbers), `aux` (a
-second result of the body), `needs` (which inputs want a gradient), `spare` (whether nobody else has
-`g`, so that a kernel may write over it). `all=` is a joint rule for gates whose gradients share
-work; it returns one gradient per input.
+second result of the body), `needs` (which inputs want a gradient). `all=` is a joint rule for gates
+whose gradients share work; it returns one gradient per input.
+
+Two words save memory and sweeps over it, in first-order backward alone. `spare`: whether nobody
+else has `g`, so that a kernel may write over it. `x_held`: the gradient that has arrived at x so
+far, where nobody else has it, else None; the rule for x then returns its own added to it.
 
 What the decorator makes computes on numbers and arrays, and on Values and Tensors also records. The
 three kinds of such functions:
@@ -44,8 +47,8 @@ class Gate:
     kind: "gate", "composite" or "flat". inputs: the body's positional parameters; settings: its
     keyword-only ones with their defaults. pull(g, needs, z, *inputs, *settings, *shapes, aux): the
     gradients of those inputs that `needs` asks for. spread: of all inputs, without asking. spends:
-    whether a rule asks if g is spare. plain: one or two inputs and no settings, so that scalar mode
-    may call `spread` straight away.
+    whether a rule asks if g is spare. held: by words such as x_held, of which input. plain: one or
+    two inputs and no settings, so that scalar mode may call `spread` straight away.
     """
 
     def __init__(
@@ -77,14 +80,16 @@ class Gate:
         self.shaped = [self.inputs.index(n) for n in self.shapes]
         self.aux = "aux" in used
         self.spends = "spare" in used
+        self.held = {f"{n}_held": i for i, n in enumerate(self.inputs) if f"{n}_held" in used}
+        self.lent = [*["spare"] * self.spends, *self.held]
         self.words = ["z", *self.inputs, *self.settings, *(f"{n}_shape" for n in self.shapes)]
         self.words.append("aux")
-        known = {"g", "needs", "spare", *self.words}
+        known = {"g", "needs", *self.lent, *self.words}
         unknown = (used - known) | (rules.keys() - {*self.inputs, "all"})
         if unknown:
             raise TypeError(
-                f"gate {self.name}: no rule can name {sorted(unknown)}; there are g, needs, "
-                f"spare, {', '.join(self.words)}"
+                f"gate {self.name}: no rule can name {sorted(unknown)}; there are g, needs, spare, "
+                f"{', '.join(self.words)}, and x_held for an input x"
             )
         self.keeps = bool(used & {"z", "aux", *self.inputs})
         wide = self.settings or self.shapes or many or "all" in rules
@@ -124,7 +129,7 @@ class Gate:
             return None, None
         space = {f"rule_{n}": rule for n, rule in self.rules.items()}
         names = ", ".join(self.words)
-        more = ", spare=False" if self.spends else ""
+        more = "".join(f", {word}=None" for word in self.lent)
         if "all" in self.rules:
             return eval(
                 f"lambda g, needs, {names}=None{more}: rule_all({', '.join(self.wants['all'])})",

@@ -20,6 +20,7 @@ WALKS = []  # one entry per walk under way, outermost first; guarded by LOCK
 WATCHERS = []  # called with (node, tensor, inputs) for each new node of tensor mode
 HOOKED = weakref.WeakSet()  # the nodes that have hooks; empty in most programs
 STAMPS = {}  # id of an array that was written while shared -> (time of writing, weak reference)
+WRITTEN = [0]  # the time of the last such write: what is younger need not be checked
 
 
 class State(threading.local):
@@ -191,7 +192,8 @@ def stamp(raw: object) -> None:
         return
     shared = owner(raw)
     key = id(shared)
-    STAMPS[key] = (tick(), weakref.ref(shared, lambda _: STAMPS.pop(key, None)))
+    WRITTEN[0] = now = tick()
+    STAMPS[key] = (now, weakref.ref(shared, lambda _: STAMPS.pop(key, None)))
 
 
 def check_stamps(node: Node, saved: Iterable) -> None:

@@ -11,6 +11,7 @@ import threading
 import numpy as np
 
 from .kernels import Device
+from .kernels.capture import HERE, refuse
 from .kernels.cpu import philox
 
 MASK = 2**64 - 1
@@ -53,13 +54,23 @@ class Generator:
         return self.manual_seed(secrets.randbits(63)).key
 
     def take(self) -> tuple[int, int]:
-        """The name (seed, counter) of a draw that nobody else gets."""
+        """The name (seed, counter) of a draw that nobody else gets.
+
+        While a step is recorded as a CUDA graph, the name is an array on the device, which holds
+        seed and counter as each replay finds them, and by how much the counter is then ahead.
+        """
         with self.lock:
             self.counter += 1
+            if HERE.recording is not None:
+                return HERE.recording.drawn(self)
             return self.key, self.counter
 
     def numpy(self) -> np.random.Generator:
-        """A NumPy generator for one draw on the host, however many numbers it takes."""
+        """A NumPy generator for one draw on the host, however many numbers it takes.
+
+        Raises: RuntimeError while a step is being recorded as a CUDA graph.
+        """
+        refuse("random numbers were drawn by the host")
         return named(*self.take())
 
     def get_state(self) -> dict[str, int]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 new = object.__new__
 EMPTY = inspect.Parameter.empty
+ARRAY = np.ndarray
 FLOAT32 = np.dtype("float32")
 WEAK = (float, int, bool, np.generic)  # scalars, which leave the dtype to the arrays
 
@@ -78,7 +79,8 @@ def promoted(floats: bool, *raws: object) -> list:
         if type(raw) is int and dtype.kind in "iu":
             raw = np.int64(raw).astype(dtype).item()  # 300 is 44 among uint8, as in PyTorch
         elif hasattr(raw, "dtype") and raw.dtype != dtype:
-            raw = raw.astype(dtype)
+            with kernels.on(raw):
+                raw = raw.astype(dtype)
         out.append(raw)
     return out
 
@@ -211,7 +213,8 @@ def unary(record: "Gate", foreign: Callable) -> Callable:
             if node is not None and QUIET and not STATE.recording:
                 node = None
             if floats and a.dtype.kind not in FLOATS:
-                a = a.astype(kernels.DEFAULT)
+                with kernels.on(a):
+                    a = a.astype(kernels.DEFAULT)
             kind = type(a)
             kernel = kernels_of.get(kind) or record.kernel(kind)
             if is_composite and (node is not None or kernel is body):
@@ -264,6 +267,8 @@ def binary(record: "Gate", foreign: Callable) -> Callable:
     policy = record.autocast
 
     def call(x, y):
+        if x.__class__ is ARRAY and y.__class__ is ARRAY:  # as rules of the backward pass call
+            return (kernels_of.get(ARRAY) or record.kernel(ARRAY))(x, y)
         if policy and CASTS and STATE.autocast:
             return autocasted(policy, call, (x, y), {})
         nx = ny = None
@@ -471,7 +476,7 @@ def raw_kind(record: "Gate", raws: tuple | list) -> type | None:
 def mixed(record: "Gate", *raws: object) -> None:
     """Arrays of two devices met in one gate."""
     arrays = [raw for raw in raws if hasattr(raw, "dtype")]
-    where = [f"{kernels.backend(type(a)).device} {tuple(a.shape)}" for a in arrays]
+    where = [f"{kernels.device_of(a)} {tuple(a.shape)}" for a in arrays]
     raise RuntimeError(
         f"{record.name}: all tensors must be on one device, got {' and '.join(where)}; move them "
         "with .to(device)"

@@ -160,7 +160,7 @@ class Tensor(Numbers):
             )
         seed = seed_for(self, gradient, create_graph)
         keep = create_graph if retain_graph is None else retain_graph
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), kernels.on(self.raw):
             backprop([self.node], [seed], create_graph, keep)
 
     @property
@@ -281,10 +281,12 @@ def seed_for(root: Tensor, gradient: Tensor | None, create_graph: bool) -> objec
                 f"grad can be implicitly created only for scalar outputs, got shape {root.shape}; "
                 "pass a gradient of that shape, or reduce with sum() or mean()"
             )
-        gradient = kernels.xp(root.raw).ones_like(root.raw)
+        with kernels.on(root.raw):
+            gradient = kernels.xp(root.raw).ones_like(root.raw)
     gradient = lift(gradient)
     if gradient.shape != root.shape:
         raise RuntimeError(f"gradient has shape {gradient.shape}, the output {root.shape}")
     if gradient.dtype != root.dtype:
-        gradient = wrap(gradient.raw.astype(root.dtype), None)
+        with kernels.on(gradient.raw):
+            gradient = wrap(gradient.raw.astype(root.dtype), None)
     return gradient if create_graph else gradient.raw

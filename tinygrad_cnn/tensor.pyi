@@ -1250,6 +1250,9 @@ class Tensor(Numbers):
     ) -> Tensor:
         """x on a GPU; x itself if it is there."""
 
+    def pin_memory(self) -> Tensor:
+        """x in page-locked memory of the host, from which a GPU copies by itself."""
+
     def half(self) -> Tensor:
         """x as float16."""
 

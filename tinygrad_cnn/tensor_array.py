@@ -63,7 +63,7 @@ class Numbers:
     @property
     def device(self) -> Device:
         """Where the numbers lie."""
-        return Device(kernels.backend(type(self.raw)).device)
+        return kernels.device_of(self.raw)
 
     @property
     def is_cuda(self) -> bool:

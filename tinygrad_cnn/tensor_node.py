@@ -6,10 +6,12 @@ again, `lifted` puts Tensors where the arrays stood, and the same rules record.
 """
 
 from . import kernels
-from .graph import ALONE, HOOKED, STAMPS, Node, check_stamps, references, stamp, tick
+from .graph import ALONE, HOOKED, WRITTEN, Node, check_stamps, references, stamp, tick
+from .kernels import SEVERAL
 from .tensor_array import Numbers
 
 new = object.__new__
+LARGE = 65536  # numbers, of which it pays to ask for a kernel
 
 
 class Freed:
@@ -37,6 +39,7 @@ class TensorNode(Node):
     __slots__ = ("__weakref__", "dtype", "hooks", "parents", "saved", "shape")
     blank = None
     fit = None  # (gradient, node) -> the gradient in the node's shape and dtype; given by ops
+    total = None  # (gradient, gradient, spare) -> their sum, in the first one's place; given by ops
     wrap = None  # (array, node) -> the Tensor of these two; given by tensor
 
     def __repr__(self) -> str:
@@ -60,27 +63,45 @@ class TensorNode(Node):
         gate = self.gate
         if gate is None:
             return
+        if SEVERAL and not kernels.is_here(self.grad):
+            with kernels.on(self.grad):
+                return self.send(create_graph, retain_graph, reach)
         parents = self.parents
         saved = self.saved
         if saved.__class__ is not tuple:
             saved = saved.restore(self)
-        if STAMPS:
+        if WRITTEN[0] > self.seq:
             check_stamps(self, saved)
         needs = parents
         if reach is not None:
             needs = tuple([p if p in reach else None for p in parents])
         if create_graph:
             saved = self.lifted(saved)
-        pulled = gate.pull(self.grad, needs, *saved)
+        if gate.lent and not create_graph:
+            pulled = gate.pull(self.grad, needs, *saved, **self.lend(needs))
+        else:
+            pulled = gate.pull(self.grad, needs, *saved)
         for parent, g in zip(parents, pulled):  # noqa: B905  a strict zip costs 0.3 us
             if g is None or parent is None:
                 continue
             if g.shape != parent.shape or g.dtype is not parent.dtype:
                 g = self.fit(g, parent)  # broadcasting and casts undone here, once, never in a rule
-            parent.grad = g if parent.grad is None else parent.grad + g
+            parent.grad = g if parent.grad is None else added(parent.grad, g)
         self.grad = None
         if gate.keeps and not retain_graph:
             self.saved = FREED
+
+    def lend(self, needs: tuple) -> dict[str, object]:
+        """What the rules may write over, by their words for it: what has arrived here, and at
+        inputs, from which it is taken: the rule gives it back with its own gradient added."""
+        gate = self.gate
+        lent = {"spare": is_spare(self.grad)} if gate.spends else {}
+        for word, i in gate.held.items():
+            parent = needs[i]
+            if parent is not None and parent.grad is not None and is_spare(parent.grad):
+                lent[word] = parent.grad
+                parent.grad = None
+        return lent
 
     def settle(self, old: Numbers | None, keep: bool) -> None:
         """After a walk: a leaf adds what arrived to what it had; nobody else keeps anything."""
@@ -94,7 +115,8 @@ class TensorNode(Node):
             self.grad = old + lift(arrived)
         else:
             stamp(old.raw)
-            old.raw += arrived
+            with kernels.on(old.raw):
+                old.raw += arrived
 
 
 class Hooks:
@@ -181,8 +203,27 @@ def owned(g: object) -> object:
     if isinstance(g, Numbers):
         return g
     g = kernels.backend(type(g)).asarray(g)
-    shared = references(g) > ALONE or g.base is not None
-    return g.copy() if shared or not getattr(g.flags, "writeable", True) else g
+    return g if references(g) <= ALONE and is_whole(g) else g.copy()
+
+
+def is_whole(g: object) -> bool:
+    """Whether the array g can be written, and its memory is its own."""
+    return g.base is None and getattr(g.flags, "writeable", True)
+
+
+def is_spare(g: object) -> bool:
+    """Whether nobody else has the array g, so that it may be written over."""
+    return references(g) <= ALONE and is_whole(g)
+
+
+def added(old: object, g: object) -> object:
+    """The sum of two gradients, in the place of the first where nobody else has that."""
+    if SEVERAL and not kernels.is_here(old):
+        with kernels.on(old):
+            return old + g
+    if isinstance(old, Numbers) or old.size < LARGE:
+        return old + g
+    return TensorNode.total(old, g, spare=references(old) <= ALONE and is_whole(old))
 
 
 def hooks_of(node: TensorNode | None) -> Hooks:

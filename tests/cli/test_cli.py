@@ -13,7 +13,7 @@ import tinygrad_cnn as tg
 from tinygrad_cnn import cli
 from tinygrad_cnn.cli import summary, train
 
-COMMANDS = ("train", "evaluate", "predict", "draw", "summary")
+COMMANDS = ("train", "evaluate", "predict", "draw", "summary", "demo", "doctor")
 
 
 def test_every_command_has_help(command):

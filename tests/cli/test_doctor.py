@@ -27,6 +27,14 @@ GPU = {
     "why": None,
     "cupy": "14.0",
     "cudnn": "1.5",
+    "library": 92800,
+    "flags": {
+        "enabled": True,
+        "allow_tf32": True,
+        "deterministic": False,
+        "benchmark": False,
+        "matmul.allow_tf32": False,
+    },
 }
 
 
@@ -208,8 +216,19 @@ def test_a_gpu_without_cupy():
 
 
 def test_a_gpu_with_all_or_nearly():
-    assert [f.state for f in findings.of_gpu(GPU)] == [OK, OK]
-    assert [f.state for f in findings.of_gpu({**GPU, "cudnn": None})] == [OK, UNUSED]
+    assert [f.state for f in findings.of_gpu(GPU)] == [OK, OK, OK]
+    assert [f.state for f in findings.of_gpu({**GPU, "cudnn": None})] == [OK, MISSING, OK]
+    _, found, _ = findings.of_gpu({**GPU, "library": None})
+    assert (found.state, found.detail) == (MISSING, "front end 1.5, which finds no cuDNN")
+    off = {**GPU, "flags": {**GPU["flags"], "enabled": False}}
+    _, found, _ = findings.of_gpu(off)
+    assert (found.state, found.mend) == (SLOW, "tg.backends.cudnn.enabled = True")
+
+
+def test_flags_of_a_gpu():
+    *_, found = findings.of_gpu(GPU)
+    assert "TF32 in convolutions (cudnn.allow_tf32): yes; in matrix products" in found.detail
+    assert "(cuda.matmul.allow_tf32): no" in found.detail
 
 
 def test_extras():

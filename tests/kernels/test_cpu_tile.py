@@ -105,6 +105,39 @@ def test_the_family_is_the_bodies(case):
     check_all(case)
 
 
+@given(case=cases(), how=st.tuples(*[st.booleans()] * 3), way=st.sampled_from(WAYS))
+def test_what_follows_the_sums_is_what_would_follow_them(case, how, way):
+    """Weights times a scale, a residual, the activation; each of them or not."""
+    x, w, b, u, settings = case
+    scaled, skipped, relu = how
+    scale = np.float32(0.25) * (1 + np.arange(len(w), dtype=np.float32)) if scaled else None
+    residual = stored(u, way) if skipped else None
+    z = cpu_tile.conv(x, w, b, scale, residual, relu=relu, **settings)
+    folded = cpu_tile.scaled(w, scale)
+    expected = conv.gate.body(x, folded, b, **settings)
+    sizes = conv.gate.body(abs(x), abs(folded), None if b is None else abs(b), **settings)
+    if skipped:
+        expected, sizes = expected + u, sizes + abs(u)
+    expected = np.maximum(expected, 0) if relu else expected
+    assert z.shape == expected.shape
+    assert z.flags.owndata
+    assert np.all(abs(z - expected) <= 1e-5 * sizes)
+
+
+def test_nan_and_infinity_pass_the_activation():
+    x = np.zeros((1, 16, 9, 9), np.float32)
+    x[0, 0, 0] = np.nan
+    x[0, 0, 4] = np.inf
+    w = np.ones((16, 16, 1, 1), np.float32)
+    settings = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
+    for residual in (None, np.zeros_like(x)):
+        z = cpu_tile.conv(x, w, None, None, residual, relu=True, **settings)
+        assert np.isnan(z[0, :, 0]).all()
+        assert (z[0, :, 4] == np.inf).all()
+        z = cpu_tile.conv(-x, w, None, None, residual, relu=True, **settings)
+        assert (z[0, :, 4] == 0).all()
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     "n, c, size, k, window, stride, padding",

@@ -10,7 +10,7 @@ import pytest
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import kernels
-from tinygrad_cnn.kernels import cpu
+from tinygrad_cnn.kernels import cpu, served
 from tinygrad_cnn.ops.conv import conv
 
 SETTINGS = "stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1"
@@ -25,7 +25,7 @@ x, w = np.ones((2, 1, 4, 4), "f4"), np.ones((3, 1, 2, 2), "f4")
 assert (conv(x, w, None, {SETTINGS}) == 4).all()
 """
 
-numba_needed = pytest.mark.skipif(not cpu.OVERLAYS, reason="Numba is not installed")
+numba_needed = pytest.mark.skipif(not cpu.NUMBA, reason="Numba is not installed")
 
 
 def python(code, **environment):
@@ -54,8 +54,8 @@ def convolved(x, w):
 
 
 def counts(name):
-    served = kernels.report().get(name)
-    return (served.calls, served.fallbacks) if served else (0, 0)
+    row = kernels.report().get(name)
+    return (row.calls, row.fallbacks) if row else (0, 0)
 
 
 @numba_needed
@@ -71,18 +71,19 @@ def test_a_gate_without_overlay_imports_nothing():
 
 def test_everything_works_without_numba():
     code = "import sys; sys.modules['numba'] = None\n" + USE
-    out = python(code + "print(kernels.cpu.OVERLAYS, kernels.report())")
-    assert out == "{} No gate was computed by a kernel of an overlay.\n"
+    out = python(code + "print(kernels.report()['conv'], kernels.UNUSABLE)")
+    assert out == "Served(kernel='cpu_gemm.conv', calls=1, fallbacks=0) {}\n"
 
 
 @numba_needed
-def test_a_numba_that_cannot_be_imported_leaves_the_body_and_is_reported(tmp_path):
+def test_a_numba_that_cannot_be_imported_leaves_numpy_and_is_reported(tmp_path):
     (tmp_path / "numba.py").write_text("raise ImportError('Numba needs an older NumPy')\n")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n" + USE
     out = python(code + "print(kernels.report())")
     assert "cpu_conv cannot be used: Numba needs an older NumPy" in out
     row = next(line for line in out.splitlines() if line.startswith("conv "))
-    assert row.split() == ["conv", "cpu_conv.conv", "0", "1"]
+    assert row.split() == ["conv", "cpu_conv.conv", "1", "0"]
+    assert "cpu_gemm.conv" in out
 
 
 @numba_needed
@@ -174,7 +175,8 @@ def test_the_report_is_a_copy_and_reads_as_a_table(images):
 def test_a_backend_s_own_kernel_stands_below_its_overlay(monkeypatch):
     """What an overlay does not cover is computed by the backend's kernel, not by the body."""
     monkeypatch.setitem(cpu.OVERLAYS, "tanh", "cpu_conv" if cpu.OVERLAYS else "absent")
-    monkeypatch.setattr(kernels, "SERVED", {})
+    monkeypatch.setattr(served, "KERNELS", {})
+    monkeypatch.setattr(served, "CASES", {})
     found = kernels.find(np.ndarray, "tanh", None)
     assert found(np.zeros(3)).tolist() == [0.0, 0.0, 0.0]
     assert kernels.report()["tanh"].fallbacks == 1

@@ -100,7 +100,9 @@ def test_narrower_processors(name, features, lanes):
     if lanes >= simd.LANES:
         pytest.skip(f"this processor has vectors of {simd.LANES}: they are what is tested anyway")
     here = os.path.dirname(__file__)
-    tests = [f"{here}/test_simd.py::test_every_size_of_tile", f"{here}/test_cpu_tile.py"]
+    tests = ["simd.py::test_every_size_of_tile", "cpu_tile.py", "cpu_winograd.py::test_both_ways"]
+    tests += ["cpu_columns.py", "cpu_linear.py"]
+    tests = [f"{here}/test_{test}" for test in tests]
     code = f"from tinygrad_cnn.kernels import simd; assert simd.LANES == {lanes}"
     environment = {**os.environ, "NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}
     environment["PYTHONPATH"] = os.pathsep.join(sys.path)

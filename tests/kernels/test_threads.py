@@ -57,7 +57,7 @@ def test_the_environment_says_how_many_at_first():
     assert python("print(tg.get_num_threads())", OMP_NUM_THREADS="1") == "1\n"
 
 
-needs_numba = pytest.mark.skipif(not cpu.OVERLAYS, reason="Numba is not installed")
+needs_numba = pytest.mark.skipif(not cpu.NUMBA, reason="Numba is not installed")
 
 
 @needs_numba
@@ -86,14 +86,72 @@ print(threads() <= {1})
 
 @needs_numba
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
-def test_a_forked_child_computes_alone():
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_forked_child_computes_alone(threads):
+    """Whatever it asks for; and so do its children."""
+    code = f"""
+tg.set_num_threads({threads})
+convolved()
+for generation in range(2):
+    child = os.fork()
+    if child:
+        break
+    convolved()
+    tg.set_num_threads(3)
+    convolved()
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if child else 10 + tg.get_num_threads()
+if generation or not child:
+    os._exit(code)
+convolved()
+print(code, tg.get_num_threads())
+"""
+    assert python(code) == f"11 {threads}\n"
+
+
+@needs_numba
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_fork_while_another_thread_computes():
     code = """
+import threading
 tg.set_num_threads(2)
 convolved()
-child = os.fork()
-if child == 0:
-    convolved()
-    os._exit(10 + tg.get_num_threads())
-print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), tg.get_num_threads())
+done = threading.Event()
+def compute():
+    while not done.is_set():
+        convolved()
+thread = threading.Thread(target=compute)
+thread.start()
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        convolved()
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+done.set()
+thread.join()
+print("done")
 """
-    assert python(code) == "11 2\n"
+    assert python(code) == "done\n"
+
+
+@needs_numba
+def test_the_number_changes_while_others_compute():
+    """In any order, from several threads, and results stay right."""
+    code = """
+import threading
+failed = []
+def compute(seed):
+    try:
+        for count in np.random.default_rng(seed).integers(1, 6, 40):
+            tg.set_num_threads(int(count))
+            convolved()
+            assert (tg.relu(tg.ones(50_000)) == 1).all()
+            assert (tg.tensor(x).sigmoid() > 0.7).all()
+    except BaseException as error:
+        failed.append(error)
+threads = [threading.Thread(target=compute, args=(seed,)) for seed in range(3)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(failed)
+"""
+    assert python(code) == "[]\n"

@@ -176,8 +176,8 @@ def test_memory_efficient_leaves_evaluation_alone():
     z = frugal.eval()(x)
     assert np.array_equal(z.raw, net.eval()(x).raw)
     z.sum().backward()
-    with tg.no_grad():
-        assert np.array_equal(frugal(x).raw, z.raw)
+    with tg.no_grad():  # norms are folded into convolutions where nothing is recorded
+        np.testing.assert_allclose(frugal(x).raw, z.raw, rtol=1e-5, atol=1e-5)
 
 
 def kept(block, x):

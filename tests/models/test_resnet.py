@@ -213,7 +213,7 @@ def test_a_plain_block_is_a_basic_block_without_its_shortcut():
     block, plain = models.BasicBlock(3, 3), models.PlainBlock(3, 3)
     plain.load_state_dict(block.state_dict())
     x = tg.randn(2, 3, 5, 5)
-    before = plain.bn2(plain.layers(x))
+    before = plain.bn2(plain.conv2(plain.relu(plain.bn1(plain.conv1(x)))))
     assert np.array_equal(plain(x).raw, np.maximum(before.raw, 0))
     assert np.array_equal(block(x).raw, np.maximum(before.raw + x.raw, 0))
 

@@ -123,7 +123,9 @@ REACH = kinks(0.5, 1.25)
 ROWS = {
     # sigmoids
     "tanh": pointwise(np.tanh, REAL),
+    "tanh_dx": pointwise(lambda g, z: g * (1 - z * z), REAL, REAL, torch=False),
     "sigmoid": pointwise(sigmoid, REAL),
+    "sigmoid_dx": pointwise(lambda g, z: g * z * (1 - z), REAL, REAL, torch=False),
     "logsigmoid": pointwise(lambda x: np.log(sigmoid(x)), REAL, torch=functional("logsigmoid")),
     "hardsigmoid": pointwise(hardsigmoid, WIDE, torch=torch_hardsigmoid),
     "softsign": pointwise(lambda x: x / (1 + np.abs(x)), DIFFERENT, torch=functional("softsign")),

@@ -32,7 +32,19 @@ def written(draw) -> Case:
     return Case((REAL(rng, shape), indices, REAL(rng, indices.shape)), {"dim": dim})
 
 
+@st.composite
+def onto(draw) -> Case:
+    """What put_onto takes: as put_at, and numbers to add to."""
+    case = draw(indexed(back=True))
+    shape = case.settings["shape"]
+    return Case((*case.inputs, REAL(draw(generators()), shape)), {"key": case.settings["key"]})
+
+
 # --- truths ---------------------------------------------------------------------------------------
+
+
+def put_onto(x, onto, key):
+    return onto + oracles.put_at(x, key, onto.shape)
 
 
 def pointed(indices, dim):
@@ -67,6 +79,7 @@ def torch_put(torch, x, indices, dim, shape):
 ROWS = {
     "index": Row(indexed(), lambda x, key: x[key], view=True, waits=True),
     "put_at": Row(indexed(back=True), oracles.put_at, waits=True),
+    "put_onto": Row(onto(), put_onto, waits=True),
     "take_along": Row(
         chosen().flatmap(smaller),
         take_along,

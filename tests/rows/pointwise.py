@@ -51,6 +51,7 @@ SOME = st.sampled_from([None, 3.0, -2.5])
 ROWS = {
     # arithmetic
     "add": pointwise(np.add, REAL, REAL),
+    "gradient_sum": pointwise(np.add, REAL, REAL, torch=lambda torch, x, y: x + y),
     "sub": pointwise(np.subtract, REAL, REAL),
     "mul": pointwise(np.multiply, REAL, REAL),
     "div": pointwise(np.divide, REAL, NONZERO),

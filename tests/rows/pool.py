@@ -43,9 +43,21 @@ def drawn_places(x, window, stride, padding, out, seed, counter):
     return z
 
 
+@st.composite
+def means(draw):
+    """What window_mean takes."""
+    case = draw(pooling(REAL))
+    return Case(case.inputs, {**case.settings, "count": draw(st.integers(1, 5))})
+
+
+def window_mean(x, count, **settings):
+    return oracles.window_sum(x, **settings) / count
+
+
 ROWS = {
     "max_pool": Row(pooling(DIFFERENT), oracles.max_pool, torch_max_pool),
     "window_sum": Row(pooling(REAL), oracles.window_sum),
+    "window_mean": Row(means(), window_mean),
     "window_sum_dx": Row(pooling(REAL, back=True), oracles.window_sum_dx),
     "unpool": Row(places(back=True), oracles.unpool),
     "pick": Row(places(), oracles.pick),

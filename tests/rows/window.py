@@ -7,6 +7,7 @@ import oracles
 from drawing import REAL, Case, convolution, generators
 from hypothesis import strategies as st
 
+from rows import norm
 from rows.row import Row
 
 
@@ -59,9 +60,80 @@ def fold(u, space, window, stride, padding, dilation):
     return z
 
 
+def relu(z):
+    return np.where(z > 0, z, 0.0)
+
+
+@st.composite
+def activated(draw) -> Case:
+    """What conv_relu takes: no result near 0."""
+    case = draw(convolution("conv"))
+    x, w, _ = case.inputs
+    low = oracles.conv(x, w, None, **case.settings)
+    biases = draw(generators()).choice([-1.0, 1.0], len(w)) * (np.abs(low).max(initial=0) + 0.5)
+    return Case((x, w, biases), case.settings)
+
+
+@st.composite
+def normalised(draw) -> Case:
+    """What conv_norm takes: a convolution, statistics, and a residual that leaves none near 0."""
+    case = draw(convolution("conv"))
+    x, w, b = case.inputs
+    rng = draw(generators())
+    size = len(w)
+    weight, bias = (REAL(rng, (size,)) if draw(st.booleans()) else None for _ in "wb")
+    vectors = (REAL(rng, (size,)), rng.uniform(0.5, 2.0, size), weight, bias)
+    settings = {"eps": 0.01, "relu": draw(st.booleans())}
+    z = conv_norm(x, w, b, *vectors, None, 0.01, False, **case.settings)
+    residual = REAL(rng, z.shape) if draw(st.booleans()) else None
+    if settings["relu"]:
+        residual = np.where(rng.random(z.shape) < 0.5, -1.0, 1.0) * (np.abs(z) + 0.5) - z
+    return Case((x, w, b, *vectors, residual), settings | case.settings)
+
+
+def conv_norm(x, w, b, mean, variance, weight, bias, residual, eps, relu, **settings):
+    z = oracles.conv(x, w, b, **settings)
+    return norm.running_norm(z, mean, variance, weight, bias, residual, eps, relu)
+
+
+def torch_conv_norm(torch, x, w, b, mean, variance, weight, bias, residual, eps, relu, **settings):
+    z = torch_conv(torch, x, w, b, **settings)
+    vectors = (mean, variance, weight, bias)
+    return norm.torch_running_norm(torch, z, *vectors, residual, eps, relu)
+
+
+@st.composite
+def onto(draw, ranks: tuple[int, ...] = (1, 2, 3)) -> Case:
+    """What conv_dx_onto takes: as conv_dx, and numbers to add to."""
+    case = draw(convolution("conv_dx", ranks))
+    u, w = case.inputs
+    shape = (len(u), w.shape[1] * case.settings["groups"], *case.settings["space"])
+    return Case((u, w, REAL(draw(generators()), shape)), case.settings)
+
+
+def conv_dx_onto(u, w, onto, **settings):
+    return onto + oracles.conv_dx(u, w, **settings)
+
+
+def torch_conv_dx_onto(torch, u, w, onto, **settings):
+    return onto + torch_conv_dx(torch, u, w, **settings)
+
+
+def bias_dx(g):
+    return g.sum((0, *range(2, g.ndim)))
+
+
 ROWS = {
+    "bias_dx": Row(convolution("conv").map(lambda case: Case(case.inputs[:1])), bias_dx),
     "conv": Row(convolution("conv"), oracles.conv, torch_conv),
+    "conv_relu": Row(
+        activated(),
+        lambda x, w, b, **settings: relu(oracles.conv(x, w, b, **settings)),
+        lambda torch, *inputs, **settings: torch.relu(torch_conv(torch, *inputs, **settings)),
+    ),
+    "conv_norm": Row(normalised(), conv_norm, torch_conv_norm),
     "conv_dx": Row(convolution("conv_dx"), oracles.conv_dx, torch_conv_dx),
+    "conv_dx_onto": Row(onto(), conv_dx_onto, torch_conv_dx_onto),
     "conv_dw": Row(convolution("conv_dw"), oracles.conv_dw, torch_conv_dw),
     "unfold": Row(unfolded(), unfold, view=True),
     "fold": Row(unfolded(back=True), fold),

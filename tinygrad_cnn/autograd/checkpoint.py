@@ -99,7 +99,7 @@ def checkpoint_sequential(
     if segments < 1:
         raise ValueError(f"checkpoint_sequential: needs at least 1 segment, got {segments}")
     size = max(1, len(chain) // segments)
-    kept = min(size * (segments - 1), len(chain))
+    kept = min(size * (segments - 1), len(chain) - 1)
     for first in range(0, kept, size):
         input = checkpoint(partial(applied, chain[first : first + size]), input, **settings)
     return applied(chain[kept:], input)

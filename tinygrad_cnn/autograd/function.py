@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Callable
 
 from .. import kernels
-from ..graph import STAMPS, STATE, check_stamps, tell
+from ..graph import STATE, WRITTEN, check_stamps, tell
 from ..tensor import FREED, Hooking, Tensor, TensorNode, lift, node_of, wrap
 from .grad import enable_grad, listed, no_grad
 
@@ -226,7 +226,7 @@ class TupleNode(TensorNode):
         if saved.__class__ is not tuple:
             saved = saved.restore(self)
         (ctx,) = saved
-        if STAMPS:
+        if WRITTEN[0] > self.seq:
             check_stamps(self, [raw for raw, _ in ctx.kept])
         needs = [None if reach is not None and p not in reach else p for p in self.parents]
         ctx.needs_input_grad = tuple(p is not None for p in needs)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 
+from .. import kernels
 from ..graph import QUIET, STATE, backprop
 from ..tensor import Tensor, lift, owned, seed_for
 from ..value import Value
@@ -167,7 +168,7 @@ def grad(
         seeds = [Value(seed) if create_graph else seed for seed in seeds]
         return backprop(outputs, seeds, create_graph, keep, inputs)
     seeds = [seed_for(t, g, create_graph) for t, g in zip(outputs, given, strict=True)]
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), kernels.on(outputs[0].raw):
         got = backprop([t.node for t in outputs], seeds, create_graph, keep, nodes_of(inputs))
     unused = [i for i, g in enumerate(got) if g is None]
     if unused and not allow_unused:
@@ -194,5 +195,5 @@ def backward(
     given = [None] * len(tensors) if grad_tensors is None else listed(grad_tensors)
     seeds = [seed_for(t, g, create_graph) for t, g in zip(tensors, given, strict=True)]
     keep = create_graph if retain_graph is None else retain_graph
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), kernels.on(tensors[0].raw):
         backprop(nodes_of(tensors), seeds, create_graph, keep)

@@ -174,7 +174,7 @@ def of_allocator(environment: Mapping[str, str]) -> Finding | None:
 
 
 def of_gpu(gpu: Facts) -> list[Finding]:
-    """The GPU, its driver, CuPy and cuDNN's front end."""
+    """The GPU, its driver and CuPy; where they can be used cuDNN and the flags too."""
     devices = ", ".join(f"{d['name']} ({d['memory']} GiB)" for d in gpu["devices"])
     if gpu["driver"] is None or not devices:
         detail = gpu["why"] + (f"; CuPy {gpu['cupy']} is installed" if gpu["cupy"] else "")
@@ -186,12 +186,41 @@ def of_gpu(gpu: Facts) -> list[Finding]:
         mend = "" if gpu["cupy"] else f"pip install 'tinygrad_cnn[{extra}]'"
         cost = "tensors cannot be moved to the GPU"
         return [Finding("GPU", MISSING, f"{found}; {gpu['why']}", cost, mend)]
-    findings = [Finding("GPU", OK, f"{found}, CuPy {gpu['cupy']}")]
+    return [Finding("GPU", OK, f"{found}, CuPy {gpu['cupy']}"), of_cudnn(gpu), of_flags(gpu)]
+
+
+def of_cudnn(gpu: Facts) -> Finding:
+    """Whether cuDNN computes convolutions on the GPU."""
+    instead = "convolutions are computed as matrix products"
     if gpu["cudnn"] is None:
-        findings.append(Finding("cuDNN", UNUSED, "its front end for Python is not installed"))
-    else:
-        findings.append(Finding("cuDNN", OK, f"front end {gpu['cudnn']}"))
-    return findings
+        mend = "pip install --no-deps nvidia-cudnn-frontend"
+        return Finding("cuDNN", MISSING, "its front end for Python is not installed", instead, mend)
+    if gpu["library"] is None:
+        return Finding(
+            "cuDNN",
+            MISSING,
+            f"front end {gpu['cudnn']}, which finds no cuDNN",
+            instead,
+            "pip install nvidia-cudnn-cu12, or nvidia-cudnn-cu13, as CuPy's version has it",
+        )
+    detail = f"cuDNN {gpu['library']}, front end {gpu['cudnn']}"
+    if not gpu["flags"]["enabled"]:
+        mend = "tg.backends.cudnn.enabled = True"
+        return Finding("cuDNN", SLOW, f"{detail}, switched off", instead, mend)
+    return Finding("cuDNN", OK, detail)
+
+
+def of_flags(gpu: Facts) -> Finding:
+    """How precisely and by which plans a GPU computes."""
+    flags = gpu["flags"]
+    said = {
+        "TF32 in convolutions (cudnn.allow_tf32)": flags["allow_tf32"],
+        "in matrix products (cuda.matmul.allow_tf32)": flags["matmul.allow_tf32"],
+        "plans by trial (cudnn.benchmark)": flags["benchmark"],
+        "the same bits each time (cudnn.deterministic)": flags["deterministic"],
+    }
+    words = [f"{what}: {'yes' if on else 'no'}" for what, on in said.items()]
+    return Finding("GPU flags", OK, f"of tg.backends: {'; '.join(words)}")
 
 
 # --- what is optional -----------------------------------------------------------------------------

@@ -6,7 +6,7 @@ asks it once per batch.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -130,6 +130,17 @@ def take(dataset: Dataset, indices: Sequence[int]) -> Any:
     if hasattr(dataset, "__getitems__"):
         return dataset.__getitems__(indices)
     return [dataset[i] for i in indices]
+
+
+def mapped(f: Callable[[Tensor], Any], batch: Any) -> Any:
+    """A nest of tuples, lists and dicts with f(x) for each Tensor x in it."""
+    if isinstance(batch, Tensor):
+        return f(batch)
+    if isinstance(batch, dict):
+        return {key: mapped(f, part) for key, part in batch.items()}
+    if isinstance(batch, (tuple, list)) and not hasattr(batch, "_fields"):
+        return type(batch)([mapped(f, part) for part in batch])
+    return batch
 
 
 def collate(samples: Sequence[Any]) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..random import Generator, default_generator, named
 from ..tensor import Tensor
-from .dataset import Dataset, collate, take
+from .dataset import Dataset, collate, mapped, take
 from .draws import drawing_from
 
 
@@ -36,7 +36,8 @@ class DataLoader:
     num_workers: threads that make batches while the loop works on others; with 0 each is made when
     it is asked for. prefetch: batches made ahead, by default two per thread; given alone it means
     one thread. generator: where the epochs' draws come from, by default the library's own, which
-    `manual_seed` restarts.
+    `manual_seed` restarts. pin_memory: batches lie where a GPU copies them from by itself, which a
+    DevicePrefetcher then does beside other work; without a GPU it changes nothing.
 
     Batches are the same for any number of threads and any prefetch. What is random in a data set or
     a sampler keeps to that if it draws from `draws.batch_rng()`. An error in a thread is raised
@@ -59,6 +60,7 @@ class DataLoader:
         drop_last: bool = False,
         generator: Generator | None = None,
         prefetch: int | None = None,
+        pin_memory: bool = False,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
@@ -77,6 +79,7 @@ class DataLoader:
         self.drop_last = drop_last
         self.generator = default_generator if generator is None else generator
         self.prefetch = 2 * num_workers if prefetch is None else prefetch
+        self.pin_memory = pin_memory
         self.epoch = 0  # epochs that are over, finished or left early
         self.present: Epoch | None = None  # the latest that was begun and is not over
         self.resuming = False  # whether the next loop goes on in the present epoch
@@ -99,7 +102,8 @@ class DataLoader:
 
         def make(number: int) -> Any:
             with drawing_from(named(*epoch.draw, number + 1)):
-                return self.fetch(lists[number])
+                batch = self.fetch(lists[number])
+            return mapped(Tensor.pin_memory, batch) if self.pin_memory else batch
 
         for batch in ahead(make, range(epoch.batch, len(lists)), self.num_workers, self.prefetch):
             epoch.batch += 1

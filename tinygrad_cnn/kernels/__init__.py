@@ -11,15 +11,13 @@ import contextlib
 import functools
 import importlib
 import os
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
 from . import bfloat, cpu, meta, scalar
-from .device import KINDS, Device, is_device  # noqa: F401  for the layers above
+from .device import KINDS, SEVERAL, Device, is_device  # noqa: F401  for the layers above
 from .dtypes import (  # noqa: F401
     FLOATS,
     accepted,
@@ -28,6 +26,7 @@ from .dtypes import (  # noqa: F401
     is_float,
     promote_types,
 )
+from .served import UNUSABLE, by_shape, converted, counted, report  # noqa: F401
 
 DEFAULT = np.dtype("float32")  # what Python floats become; see set_default_dtype
 GATES = []  # the record of every gate, by order of definition: for `use`, tests and pictures
@@ -71,15 +70,16 @@ def backend(kind: type) -> ModuleType | SimpleNamespace:
 
 
 def named(device: str) -> ModuleType | SimpleNamespace:
-    """The backend that keeps its arrays on `device`: "cpu", "cuda" or "meta".
+    """The backend that keeps its arrays on `device`: "cpu", "cuda", "cuda:1" or "meta".
 
     Raises: RuntimeError if the device cannot be used here, ValueError if there is no such device.
     """
-    kind = device.partition(":")[0]
+    kind, _, index = device.partition(":")
     if kind == "cpu":
         return cpu
     if kind == "cuda":
-        return importlib.import_module(".cuda", __name__)
+        space = importlib.import_module(".cuda", __name__)
+        return space.at(int(index)) if index else space
     for space in BACKENDS.values():
         if getattr(space, "device", None) == device:
             return space
@@ -93,6 +93,13 @@ def xp(*xs: object) -> ModuleType:
 
 def find(kind: type, name: str, body: Callable) -> Callable:
     """What computes the gate `name` on raw numbers of type `kind`: a kernel, else the body."""
+    at_home = getattr(backend(kind), "at_home", None)
+    found = chosen(kind, name, body)
+    return found if at_home is None else at_home(name, found)
+
+
+def chosen(kind: type, name: str, body: Callable) -> Callable:
+    """As `find`, wherever the arrays lie."""
     space = backend(kind)
     if REFERENCE[-1] and space not in (scalar, meta):  # theirs are not for speed
         return body
@@ -101,13 +108,19 @@ def find(kind: type, name: str, body: Callable) -> Callable:
     if home is None:
         return plain
     fast = overlaid(name, home, quiet(kind, plain) if plain is body else plain)
+    worth = getattr(space, "WORTH", {}).get(name)
+    if worth is not None:
+        return lambda *inputs, **how: (fast if worth(*inputs, **how) else plain)(*inputs, **how)
     least = getattr(space, "LEAST", {}).get(name)
     return fast if least is None else by_size(least, plain, fast)
 
 
 def by_size(least: int, plain: Callable, fast: Callable) -> Callable:
     """`plain` on arrays of fewer numbers than `least`, `fast` on others."""
-    return lambda x, y: (plain if x.size < least else fast)(x, y)
+    code = getattr(plain, "__code__", None)
+    if code is not None and (code.co_argcount, code.co_kwonlyargcount) == (2, 0):
+        return lambda x, y: (plain if x.size < least else fast)(x, y)
+    return lambda x, *others, **how: (plain if x.size < least else fast)(x, *others, **how)
 
 
 def quiet(kind: type, body: Callable) -> Callable:
@@ -116,92 +129,33 @@ def quiet(kind: type, body: Callable) -> Callable:
     return body if silence is None else silence(body)
 
 
-def rounding(kind: type, kernel: Callable) -> Callable:
-    """A kernel that takes bfloat16 as well, once bfloat16 has been asked for."""
-    return kernel if backend(kind) is not cpu or bfloat.WAITING else bfloat.rounded(kernel)
+def rounding(kind: type, name: str, kernel: Callable) -> Callable:
+    """A kernel that takes float16, and bfloat16 once it has been asked for, where that matters."""
+    if backend(kind) is not cpu:
+        return kernel
+    if name in cpu.PRODUCTS:
+        kernel = bfloat.widened(kernel)
+    return kernel if bfloat.WAITING else bfloat.rounded(kernel)
 
 
-@dataclass
-class Served:
-    """How often an overlay's kernel computed its gate, and how often what it overlays did."""
-
-    kernel: str
-    calls: int = 0
-    fallbacks: int = 0
-
-
-class Report(dict[str, Served]):
-    """By gate what its overlaid kernel did; printed as a table.
-
-    conversions: how many arrays convolutions copied because their channels did not lie innermost.
-    """
-
-    conversions = 0
-
-    def __str__(self) -> str:
-        if not self:
-            return "No gate was computed by a kernel of an overlay."
-        lines = [f"{'gate':<16}{'kernel':<26}{'calls':>10}{'fallbacks':>11}"]
-        for name, s in sorted(self.items()):
-            lines.append(f"{name:<16}{s.kernel:<26}{s.calls:>10}{s.fallbacks:>11}")
-        if self.conversions:
-            lines.append(f"{self.conversions} arrays were copied to bring their channels innermost")
-        for home, reason in sorted(UNUSABLE.items()):
-            lines.append(f"{home} cannot be used: {reason}")
-        return "\n".join(lines)
-
-
-SERVED: dict[str, Served] = {}
-UNUSABLE: dict[str, str] = {}  # overlays that could not be imported, and why
-CONVERTED = [0]  # how many arrays were brought into another layout
-COUNTING = threading.Lock()
-
-
-def report() -> Report:
-    """Which kernels of overlays served which gates so far in this process, and how often.
-
-    A fallback is a call that the kernel did not cover: the gate's body computed it. Gates without
-    an overlay are not counted.
-    """
-    with COUNTING:
-        found = Report({name: replace(served) for name, served in SERVED.items()})
-        found.conversions = CONVERTED[0]
-        return found
-
-
-def converted() -> None:
-    """Count one more array that was brought into another layout."""
-    with COUNTING:
-        CONVERTED[0] += 1
-
-
+@functools.cache
 def overlaid(name: str, home: str, plain: Callable) -> Callable:
     """The function `name` of the module `home`, which is imported at the first call; and `plain`
     where the module cannot be imported or the function returns NotImplemented."""
-    served = SERVED.setdefault(name, Served(f"{home}.{name}"))
-
-    def kernel(*inputs, **settings):
-        fast = getattr(overlay(home), name, None)
-        z = NotImplemented if fast is None else fast(*inputs, **settings)
-        with COUNTING:
-            if z is NotImplemented:
-                served.fallbacks += 1
-            else:
-                served.calls += 1
-        return plain(*inputs, **settings) if z is NotImplemented else z
-
-    return kernel
+    find = functools.cache(lambda: getattr(overlay(home), name, None))
+    return counted(name, f"{home}.{name}", find, plain)
 
 
 @functools.cache
 def overlay(home: str) -> ModuleType | None:
-    """The module of an overlay; None if it cannot be imported, as where Numba does not work with
-    this NumPy: the library then is slower, not broken."""
+    """The module of an overlay; another or None if it cannot be imported, as where Numba does not
+    work with this NumPy: the library then is slower, not broken."""
     try:
         return importlib.import_module(f".{home}", __name__)
     except ImportError as error:
         UNUSABLE[home] = str(error)
-        return None
+        instead = cpu.INSTEAD.get(home)
+        return None if instead is None else overlay(instead)
 
 
 def is_reference(choice: str) -> bool:
@@ -244,8 +198,52 @@ bfloat.WAITING.append(forget)
 
 
 def transfer(raw: object, device: str) -> object:
-    """A copy of an array on another device."""
-    return named(device).asarray(backend(type(raw)).to_host(raw))
+    """A copy of an array on another device; between GPUs it does not come by the host."""
+    home, target = backend(type(raw)), named(device)
+    if home.device == target.device:
+        return target.asarray(raw)
+    return target.asarray(home.to_host(raw))
+
+
+def pinned(raw: object) -> object:
+    """A NumPy array in page-locked memory where a GPU can read it, anything else as it is."""
+    if not isinstance(raw, np.ndarray):
+        return raw
+    try:
+        return named("cuda").pinned(raw)
+    except RuntimeError:
+        return raw
+
+
+def device_of(raw: object) -> Device:
+    """Where an array lies; of several GPUs, on which."""
+    space = backend(type(raw))
+    index_of = getattr(space, "index_of", None)
+    return Device(space.device) if index_of is None else Device(space.device, index_of(raw))
+
+
+def exact(device: Device) -> Device:
+    """`device` as tensors there tell it: a GPU that says no number is the current one."""
+    if device.type != "cuda":
+        return Device(device.type)
+    return device if device.index is not None else Device("cuda", named("cuda").current_device())
+
+
+def is_here(raw: object) -> bool:
+    """Whether operators on arrays run where `raw`, or a Tensor's array, lies."""
+    raw = getattr(raw, "raw", raw)
+    space = backend(type(raw))
+    return not hasattr(space, "index_of") or space.index_of(raw) == space.current_device()
+
+
+HERE = contextlib.nullcontext()
+
+
+def on(raw: object) -> contextlib.AbstractContextManager:
+    """A context in which operators on arrays run where `raw`, or a Tensor's array, lies."""
+    raw = getattr(raw, "raw", raw)
+    space = backend(type(raw))
+    return space.on(space.index_of(raw)) if hasattr(space, "index_of") else HERE
 
 
 def get_default_dtype() -> np.dtype:

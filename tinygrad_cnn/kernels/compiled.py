@@ -1,26 +1,78 @@
 """How the kernels of the CPU's overlays are compiled, and what they take.
 
+A kernel is compiled at its first call and kept on disk, see `code_cache`. It runs without Python's
+lock. Code for the loops of several threads takes several times as long to compile as plain code
+does, so kernels are plain functions, and `workers` has them do a part in each thread.
+
 Only overlays import this: it needs Numba.
 """
 
-from collections.abc import Callable
+import contextlib
+import functools
+import gc
+from collections.abc import Callable, Iterator
 
 import numba
 import numpy as np
+from numba import types
+from numba.core.ccallback import CFunc
+
+from .code_cache import CodeCache
 
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
 
+# The compiler may fuse multiply-adds and reorder sums, which keeps the bound that every order of
+# summation has; nan and infinity stay what they are.
+FREE = frozenset({"contract", "reassoc"})
+
+
+def within(f: Callable | None = None, **options: object) -> Callable:
+    """f as a function that only compiled code calls: x / 0 is inf.
+
+    It has no doors for Python, which take time to make, and is kept on disk with its callers. A
+    number that a caller spells out is a number like any other: Numba would compile f again for it.
+    """
+    if f is None:
+        return functools.partial(within, **options)
+    alone = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+    inner = numba.njit(f, **alone, **options)
+    template = inner.get_call_template
+    inner.get_call_template = lambda args, named: template(
+        tuple(map(types.unliteral, args)), {name: types.unliteral(k) for name, k in named.items()}
+    )
+    return inner
+
 
 def compiled(f: Callable, **options: object) -> Callable:
-    """f as machine code, which is kept on disk where there is a folder that can be written.
+    """f as machine code that Python calls."""
+    kernel = numba.njit(f, nogil=True, **options)
+    with contextlib.suppress(RuntimeError):  # there is no folder that can be written to
+        kernel._cache = CodeCache(f, options)
+    return kernel
 
-    It runs in one thread and without Python's lock. A second pool of threads beside the one of
-    NumPy's matrix product would make each wait for the other.
-    """
+
+def callback(function: Callable, signature: object, fastmath: frozenset = FREE) -> CFunc:
+    """The function as machine code that is called by its address; it must live on."""
+    options = {"nopython": True, "error_model": "numpy", "fastmath": set(fastmath)}
+    code = CFunc(function, (signature.args, signature.return_type), {}, options)
+    with contextlib.suppress(RuntimeError):
+        code._cache = CodeCache(function, options)
+    with uncollected():
+        code.compile()
+    return code
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Within, Python's collector of cycles rests: the compiler makes so many objects that it would
+    take a fifteenth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
     try:
-        return numba.njit(f, nogil=True, cache=True, **options)
-    except RuntimeError:  # no such folder
-        return numba.njit(f, nogil=True, **options)
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def dense(x: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ all its rules.
 import contextvars
 import ctypes
 import importlib.util
+import math
 import operator
 import os
 import sys
@@ -21,18 +22,41 @@ xp = np
 asarray = np.asarray
 device = "cpu"
 
-CONVOLUTION = ("conv", "conv_dx", "conv_dw")
-POOLING = ("max_pool", "unpool", "window_sum", "window_sum_dx")
-NORMS = ("batch_norm", "batch_norm_dx")
+CONVOLUTION = ("conv", "conv_dx", "conv_dw", "conv_dx_onto", "conv_relu", "conv_norm")
+LINEAR = ("linear", "linear_dx", "linear_dw")
+# Of float16: computed in float32 and rounded.
+PRODUCTS = (*CONVOLUTION, *LINEAR, "matmul", "contract")
+POOLING = ("max_pool", "unpool", "window_sum", "window_mean", "window_sum_dx")
+NORMS = ("batch_norm", "batch_norm_dx", "running_norm")
 LOSSES = ("cross_entropy", "class_cross_entropy_dx")
-POINTWISE = ("erf", "erfc", "sigmoid", "relu_dx")
-LEAST = {"relu_dx": 4096}  # on fewer numbers calling the compiled kernel costs more than it saves
+POINTWISE = ("erf", "erfc", "sigmoid", "sigmoid_dx", "tanh_dx", "relu_dx")
+# On fewer numbers calling the compiled kernel costs more than it saves.
+LEAST = dict.fromkeys(("relu_dx", "sigmoid_dx", "tanh_dx", "bias_dx", *LINEAR), 4096)
+JOINING = ("join", "gradient_sum")
+
 STEPS = ("sgd_step", "adam_step")  # of optimisers: not gates, but found and counted as theirs are
-OVERLAYS = {}  # gate -> the module of this package with a faster kernel
-if importlib.util.find_spec("numba") is not None:  # looks for Numba, without importing it
+NUMBA = importlib.util.find_spec("numba") is not None  # looked for, not imported
+# Gate -> the module of this package with a faster kernel. Without Numba there are few.
+OVERLAYS = dict.fromkeys(CONVOLUTION[:3], "cpu_gemm")
+INSTEAD = {"cpu_conv": "cpu_gemm"}  # of modules that cannot be imported
+if NUMBA:
     OVERLAYS = dict.fromkeys(CONVOLUTION, "cpu_conv") | dict.fromkeys(POOLING, "cpu_pool")
     OVERLAYS |= dict.fromkeys(NORMS, "cpu_norm") | dict.fromkeys(STEPS, "cpu_optim")
     OVERLAYS |= dict.fromkeys(LOSSES, "cpu_loss") | dict.fromkeys(POINTWISE, "cpu_pointwise")
+    OVERLAYS |= dict.fromkeys(LINEAR, "cpu_linear") | {"bias_dx": "cpu_bias"}
+    OVERLAYS |= dict.fromkeys(JOINING, "cpu_join")
+
+
+def is_worth_joining(xs, *, dim):
+    """Whether these may be images in rows, and so many numbers that the compiled kernel is faster.
+
+    A pile of samples is not to wait for the compiler.
+    """
+    x = xs[0]
+    return dim == 1 and x.ndim > 2 and not x.flags.c_contiguous and len(xs) * x.size >= 65536
+
+
+WORTH = {"join": is_worth_joining}  # as LEAST, for what is not a matter of the first array's size
 
 
 def keep_pages():
@@ -191,6 +215,37 @@ def matmul(x, y):
 
 # A Python 0 beside an array is made an array at each call, which costs more than four comparisons.
 ZEROS = {np.dtype(name): np.zeros((), name) for name in ("float32", "float64")}
+ONES = {dtype: np.ones((), dtype) for dtype in ZEROS}
+
+
+def tanh_dx(g, z):
+    """g (1 - z²)."""
+    return g * (ONES.get(z.dtype, 1.0) - z * z)
+
+
+def sigmoid_dx(g, z):
+    """g z (1 - z)."""
+    return g * (z * (ONES.get(z.dtype, 1.0) - z))
+
+
+@calm
+def linear(x, w, b):
+    """x wᵀ + b, which lies in memory as x does."""
+    z = np.matmul(w, x.T).T if x.ndim == 2 and x.flags.fnc else np.matmul(x, w.T)
+    return z if b is None else z + b
+
+
+@calm
+def linear_dx(g, w):
+    """g w, which lies in memory as g does."""
+    return np.matmul(w.T, g.T).T if g.ndim == 2 and g.flags.fnc else np.matmul(g, w)
+
+
+@calm
+def linear_dw(g, x):
+    """gᵀ x, leading axes made one."""
+    count = math.prod(g.shape[:-1])
+    return np.matmul(g.reshape(count, g.shape[-1]).T, x.reshape(count, x.shape[-1]))
 
 
 def relu(x):
@@ -206,6 +261,32 @@ def relu_dx(g, z):
     dx = g.copy("K")
     np.putmask(dx, z <= zero, zero)
     return dx
+
+
+def pad_constant(x, *, pads, value):
+    """x within a border, in the order of memory that x has, which np.pad gives up."""
+    z = np.empty_like(x, shape=[a + n + b for n, (a, b) in zip(x.shape, pads, strict=True)])
+    z[...] = value
+    z[tuple([slice(a, a + n) for n, (a, _) in zip(x.shape, pads, strict=True)])] = x
+    return z
+
+
+def gradient_sum(x, y, *, spare=False):
+    """x + y, in the place of x where that is spare."""
+    if not spare:
+        return x + y
+    x += y
+    return x
+
+
+def put_onto(x, onto, *, key, spare=False):
+    """onto, with x added at `key`, in place where it is spare."""
+    z = onto if spare else onto.copy(order="K")
+    if any(isinstance(part, np.ndarray) for part in (key if isinstance(key, tuple) else (key,))):
+        np.add.at(z, key, x)
+    else:
+        z[key] += x
+    return z
 
 
 def diagonal(x, *, offset, dim1, dim2):

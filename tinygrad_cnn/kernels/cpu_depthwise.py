@@ -82,7 +82,7 @@ def done(worker: Worker, x, z, axes: tuple, weights: np.ndarray, bias: np.ndarra
     weights: a row for each element of a window, read by one worker, and written by the other with
     as many sets of them as there are threads.
     """
-    task, slices = lined(x, z, axes, x.shape[4], ITEM, x.shape[4])
+    task, slices = lined(x, z, axes, x.shape[4], ITEM, x.shape[4], 2 * get_num_threads())
     line = task.line * x.shape[4]
     size = task.lines * line
     runs, _ = table_of_runs(axes, tuple(range(len(slices))), x.shape[4], 1, size, line)
@@ -90,8 +90,8 @@ def done(worker: Worker, x, z, axes: tuple, weights: np.ndarray, bias: np.ndarra
     parts = min(get_num_threads(), items)
     memory = scratch(parts * len(slices) * size)
     task = task._replace(
-        w=address(weights), bias=address(bias), runs=address(runs), count=runs.size,
-        scratch=address(memory), room=len(slices) * size, z_pixel=z.strides[3] // 4,
+        x=address(x), z=address(z), w=address(weights), bias=address(bias), runs=address(runs),
+        count=runs.size, scratch=address(memory), room=len(slices) * size, z_pixel=z.strides[3] // 4,
     )  # fmt: skip
     run(worker, items, task, parts)
     return parts

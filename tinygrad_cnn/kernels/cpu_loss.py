@@ -3,12 +3,14 @@
 import functools
 import math
 
-import numba
 import numpy as np
 
-from .compiled import FLOATS, dense
-from .exponential import exp
-from .parallel import fused, threaded
+from .compiled import dense
+from .exponential import exp_single
+from .parallel import arguments, fused, shared
+from .served import refused
+
+TAKEN = "it is compiled for float32 logits (N, C) with one int64 class each"
 
 
 @fused
@@ -19,18 +21,19 @@ def log_total(x):
         largest = max(x[k], largest)
     z = 0.0
     for k in range(x.size):
-        z += exp(x[k] - largest)
+        z += exp_single(x[k] - largest)
     return largest, math.log(z)
 
 
-@threaded
-def surprises(x, target, weight, kept, spread, scale, z):
+@shared
+def surprises(task, first, last, part):
     """Of each row the shares of its classes times -log softmax(x), added up.
 
     The target has the share kept · weight, all classes have spread · weight more; all are
     multiplied by scale. What has no share does not count. A target that is no class has none.
     """
-    for n in numba.prange(x.shape[0]):
+    x, target, weight, kept, spread, scale, z = arguments(task)
+    for n in range(first, last):
         row = x[n]
         loss = 0.0
         t = target[n]
@@ -45,19 +48,20 @@ def surprises(x, target, weight, kept, spread, scale, z):
         z[n] = loss * scale
 
 
-@functools.partial(threaded, fastmath={"contract"})
-def surprises_dx(g, x, target, weight, whole, kept, spread, scale, dx):
+@functools.partial(shared, fastmath=frozenset({"contract"}))
+def surprises_dx(task, first, last, part):
     """The gradients of `surprises`, whose shares' sums are g · scale · (kept weight[t] + whole)."""
-    for n in numba.prange(x.shape[0]):
+    g, x, target, weight, whole, kept, spread, scale, dx = arguments(task)
+    for n in range(first, last):
         row = x[n]
         t = target[n]
         valid = 0 <= t < row.size
         largest, rest = log_total(row)
-        rest = x.dtype.type(rest)
-        shares = x.dtype.type(g[n] * scale * (kept * weight[t] + whole) if valid else 0.0)
-        share = x.dtype.type(g[n] * scale * spread if valid else 0.0)
+        rest = np.float32(rest)
+        shares = np.float32(g[n] * scale * (kept * weight[t] + whole) if valid else 0.0)
+        share = np.float32(g[n] * scale * spread if valid else 0.0)
         for k in range(row.size):
-            dx[n, k] = shares * exp((row[k] - largest) - rest) - share * weight[k]
+            dx[n, k] = shares * exp_single((row[k] - largest) - rest) - share * weight[k]
         if valid:
             dx[n, t] -= g[n] * scale * kept * weight[t]
 
@@ -65,7 +69,7 @@ def surprises_dx(g, x, target, weight, whole, kept, spread, scale, dx):
 def settled(x, target, weight, ignore_index, label_smoothing, reduction):
     """Targets with -1 for what is ignored, weights, kept, spread and scale; None for a case of the
     body."""
-    if x.ndim != 2 or x.dtype not in FLOATS or not x.size or target.shape != x.shape[:1]:
+    if x.ndim != 2 or x.dtype != np.float32 or not x.size or target.shape != x.shape[:1]:
         return None
     if target.dtype != np.int64 or (weight is not None and weight.shape != x.shape[1:]):
         return None
@@ -74,8 +78,8 @@ def settled(x, target, weight, ignore_index, label_smoothing, reduction):
     scale = 1.0
     if reduction == "mean":
         known = target[(target >= 0) & (target < x.shape[1])]
-        with np.errstate(all="ignore"):
-            scale = float(1.0 / weight[known].sum(dtype=np.float64))
+        total = float(weight[known].sum(dtype=np.float64))
+        scale = 1.0 / total if total else math.inf
     return target, weight, 1.0 - label_smoothing, label_smoothing / x.shape[1], scale
 
 
@@ -83,9 +87,9 @@ def cross_entropy(x, target, weight, *, ignore_index, label_smoothing, reduction
     """The kernel of cross_entropy for samples without axes of space."""
     how = settled(x, target, weight, ignore_index, label_smoothing, reduction)
     if how is None:
-        return NotImplemented
+        return refused(TAKEN)
     z = np.empty(x.shape[0], np.float64)
-    surprises(x.size, dense(x), *how, z)
+    surprises(x.size, len(x), dense(x), *how, z)
     if reduction == "none":
         return z.astype(x.dtype)
     return np.asarray(z.sum(), x.dtype)
@@ -95,10 +99,11 @@ def class_cross_entropy_dx(g, x, target, weight, *, ignore_index, label_smoothin
     """The kernel of class_cross_entropy_dx for samples without axes of space."""
     how = settled(x, target, weight, ignore_index, label_smoothing, reduction)
     if how is None or g.shape != (x.shape[:1] if reduction == "none" else ()):
-        return NotImplemented
+        return refused(TAKEN)
     target, weight, kept, spread, scale = how
     whole = spread * float(weight.sum(dtype=np.float64))
     dx = np.empty(x.shape, x.dtype)
     each = np.broadcast_to(g, x.shape[:1]).astype(x.dtype)
-    surprises_dx(x.size, each, dense(x), target, weight, whole, kept, spread, scale, dx)
+    shares = (whole, kept, spread, scale)
+    surprises_dx(x.size, len(x), each, dense(x), target, weight, *shares, dx)
     return dx

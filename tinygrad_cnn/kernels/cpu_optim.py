@@ -10,25 +10,33 @@ import functools
 import numba
 import numpy as np
 
-from .compiled import FLOATS, compiled
-from .parallel import threaded
-from .workers import pointer
+from .compiled import FLOATS, within
+from .parallel import arguments, shared
+from .served import refused
+from .workers import address, pointer
 
 BLOCK = 16384  # numbers in a block
-rounded = functools.partial(threaded, fastmath=False)
+TAKEN = "parameters lie in pieces, share memory, cannot be written or are not all of one dtype"
+rounded = functools.partial(shared, fastmath=frozenset())
 
 
 class Table:
     """Arrays by address, and how they are cut: one row of `rows` for each parameter.
 
-    ends: how many blocks there are up to each row's last one. dtype: that of all arrays.
+    ends: how many blocks there are up to each row's last one; blocks: in all. dtype: that of all
+    arrays.
     """
 
     def __init__(self, rows: list[tuple[np.ndarray, ...]]) -> None:
-        self.addresses = np.array([[a.ctypes.data for a in row] for row in rows], np.int64)
+        self.addresses = np.array([[address(a) for a in row] for row in rows], np.int64)
         self.sizes = np.array([row[0].size for row in rows], np.int64)
         self.ends = np.cumsum(-(-self.sizes // BLOCK))
+        self.blocks = int(self.ends[-1])
         self.dtype = rows[0][0].dtype
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What the kernels read of the table."""
+        return self.addresses, self.sizes, self.ends
 
 
 def covered(rows: list[tuple[np.ndarray, ...]]) -> bool:
@@ -69,7 +77,7 @@ def table_of(rows: list[tuple[np.ndarray, ...]]) -> Table | None:
     return table if apart(written, table.sizes, table.dtype.itemsize) else None
 
 
-@compiled
+@within
 def at(address, start, count, like):
     """`count` numbers of the array at an address, from `start` on."""
     size = like.itemsize
@@ -80,11 +88,14 @@ def at(address, start, count, like):
 
 
 @rounded
-def sgd(addresses, sizes, ends, settings, with_momentum, nesterov):
+def sgd(task, first, last, part):
     """The rule of SGD; settings: sign of the gradient, lr, momentum, 1 - dampening, decay."""
+    addresses, sizes, ends, settings, with_momentum, nesterov = arguments(task)
     sign, lr, momentum, share, decay = settings
-    for block in numba.prange(ends[-1]):
-        row = np.searchsorted(ends, block, side="right")
+    row = 0
+    for block in range(first, last):
+        while ends[row] <= block:
+            row += 1
         start = (block - ends[row]) * BLOCK + -(-sizes[row] // BLOCK) * BLOCK
         count = min(BLOCK, sizes[row] - start)
         p = at(addresses[row, 0], start, count, settings)
@@ -104,10 +115,11 @@ def sgd_step(rows, *, sign, lr, momentum, dampening, weight_decay, nesterov):
     (parameter, gradient)."""
     table = table_of(rows)
     if table is None:
-        return NotImplemented
+        return refused(TAKEN)
     settings = np.array([sign, lr, momentum, 1.0 - dampening, weight_decay], table.dtype)
     work = int(table.sizes.sum())
-    sgd(work, table.addresses, table.sizes, table.ends, settings, momentum != 0, bool(nesterov))
+    with_momentum = momentum != 0
+    sgd(work, table.blocks, *table.arrays(), settings, with_momentum, bool(nesterov))
     return None
 
 
@@ -115,12 +127,15 @@ def sgd_step(rows, *, sign, lr, momentum, dampening, weight_decay, nesterov):
 
 
 @rounded
-def adam(addresses, sizes, ends, rates, settings):
+def adam(task, first, last, part):
     """The rule of Adam; rates: lr / (1 - beta1^t) and 1 / √(1 - beta2^t) for each row; settings:
     sign of the gradient, 1 - beta1, 1 - beta2, eps, decay by the gradient, decay by itself."""
+    addresses, sizes, ends, rates, settings = arguments(task)
     sign, new, new_square, eps, decay, shrink = settings
-    for block in numba.prange(ends[-1]):
-        row = np.searchsorted(ends, block, side="right")
+    row = 0
+    for block in range(first, last):
+        while ends[row] <= block:
+            row += 1
         start = (block - ends[row]) * BLOCK + -(-sizes[row] // BLOCK) * BLOCK
         count = min(BLOCK, sizes[row] - start)
         p = at(addresses[row, 0], start, count, settings)
@@ -145,9 +160,9 @@ def adam_step(rows, *, sign, rates, betas, eps, decay, shrink):
     """
     table = table_of(rows)
     if table is None:
-        return NotImplemented
+        return refused(TAKEN)
     kept = (1.0 - betas[0], 1.0 - betas[1])
     settings = np.array([sign, *kept, eps, decay, shrink], table.dtype)
     per_row = np.array(rates).astype(table.dtype)
-    adam(int(table.sizes.sum()), table.addresses, table.sizes, table.ends, per_row, settings)
+    adam(int(table.sizes.sum()), table.blocks, *table.arrays(), per_row, settings)
     return None

@@ -4,17 +4,17 @@ Arrays are swept over as they lie in memory, and results lie alike. Exponentials
 function are for float32; in float64 the bodies compute.
 """
 
-import numba
 import numpy as np
 
 from .compiled import FLOATS
-from .exponential import exp_single
-from .layout import as_planes, as_rows, empty, in_rows
-from .parallel import contracted, threaded
+from .exponential import exp_single, sigmoid_single
+from .parallel import arguments, contracted, shared
 from .series import SERIES, TAIL
+from .served import refused
 
 F = np.float32
 BLOCK = 16384  # numbers in a block
+SINGLE = "it is compiled for arrays of float32"  # of the gates that are for nothing else
 NEAR = tuple(F(c) for c in SERIES[10::-1])  # terms behind these are below 1e-8
 FAR = tuple(F(c) for c in TAIL[15:7:-1])  # in two halves: longer loops are not unrolled
 LAST = tuple(F(c) for c in TAIL[7::-1])
@@ -43,10 +43,11 @@ def erf_near(x):
     return x * p
 
 
-@threaded
-def erf_sweep(x, z):
+@shared
+def erf_sweep(task, first, last, part):
     """z = erf x."""
-    for b in numba.prange(-(-x.size // BLOCK)):
+    x, z = arguments(task)
+    for b in range(first, last):
         u, v = x[b * BLOCK : (b + 1) * BLOCK], z[b * BLOCK : (b + 1) * BLOCK]
         for i in range(u.size):
             size = abs(u[i])
@@ -55,10 +56,11 @@ def erf_sweep(x, z):
             v[i] = u[i] if u[i] != u[i] else y
 
 
-@threaded
-def erfc_sweep(x, z):
+@shared
+def erfc_sweep(task, first, last, part):
     """z = erfc x."""
-    for b in numba.prange(-(-x.size // BLOCK)):
+    x, z = arguments(task)
+    for b in range(first, last):
         u, v = x[b * BLOCK : (b + 1) * BLOCK], z[b * BLOCK : (b + 1) * BLOCK]
         for i in range(u.size):
             size = abs(u[i])
@@ -68,19 +70,45 @@ def erfc_sweep(x, z):
             v[i] = u[i] if u[i] != u[i] else y
 
 
-@threaded
-def sigmoid_sweep(x, z):
+@shared
+def sigmoid_sweep(task, first, last, part):
     """z = 1 / (1 + e^-x)."""
-    for b in numba.prange(-(-x.size // BLOCK)):
+    x, z = arguments(task)
+    for b in range(first, last):
         u, v = x[b * BLOCK : (b + 1) * BLOCK], z[b * BLOCK : (b + 1) * BLOCK]
         for i in range(u.size):
-            v[i] = F(1.0) / (F(1.0) + exp_single(-u[i]))
+            v[i] = sigmoid_single(u[i])
 
 
-@threaded
-def relu_dx_sweep(z, g, dx):
+@shared
+def sigmoid_dx_sweep(task, first, last, part):
+    """dx = g z (1 - z)."""
+    z, g, dx = arguments(task)
+    for b in range(first, last):
+        u, v = g[b * BLOCK : (b + 1) * BLOCK], z[b * BLOCK : (b + 1) * BLOCK]
+        w = dx[b * BLOCK : (b + 1) * BLOCK]
+        one = dx.dtype.type(1)
+        for i in range(u.size):
+            w[i] = u[i] * (v[i] * (one - v[i]))
+
+
+@shared
+def tanh_dx_sweep(task, first, last, part):
+    """dx = g (1 - z²)."""
+    z, g, dx = arguments(task)
+    for b in range(first, last):
+        u, v = g[b * BLOCK : (b + 1) * BLOCK], z[b * BLOCK : (b + 1) * BLOCK]
+        w = dx[b * BLOCK : (b + 1) * BLOCK]
+        one = dx.dtype.type(1)
+        for i in range(u.size):
+            w[i] = u[i] * (one - v[i] * v[i])
+
+
+@shared
+def relu_dx_sweep(task, first, last, part):
     """dx = 0 where z <= 0, else g."""
-    for b in numba.prange(-(-g.size // BLOCK)):
+    z, g, dx = arguments(task)
+    for b in range(first, last):
         u, v = g[b * BLOCK : (b + 1) * BLOCK], z[b * BLOCK : (b + 1) * BLOCK]
         w = dx[b * BLOCK : (b + 1) * BLOCK]
         for i in range(u.size):
@@ -91,12 +119,21 @@ def relu_dx_sweep(z, g, dx):
 # --- the gates ------------------------------------------------------------------------------------
 
 
+def flat(x, z):
+    """The numbers of x in the order in which z lies, which has no gaps; copied only where x lies
+    otherwise."""
+    if x.strides == z.strides and x.flags.behaved:
+        return x.ravel("K")
+    like = np.empty_like(z, x.dtype)
+    like[...] = x
+    return like.ravel("K")
+
+
 def swept(kernel, *xs):
     """The result of a sweep over arrays of one shape and dtype, which lies as the first does."""
     x = xs[0]
-    rows = x.ndim > 1 and in_rows(x)
-    z = empty(x.shape, x.dtype, rows)
-    kernel(x.size, *[(as_rows if rows else as_planes)(a).reshape(-1) for a in (*xs, z)])
+    z = np.empty_like(x)
+    kernel(x.size, -(-x.size // BLOCK), *[flat(a, z) for a in (*xs, z)])
     return z
 
 
@@ -107,23 +144,38 @@ def single(x) -> bool:
 
 def erf(x):
     """The kernel of erf for float32."""
-    return swept(erf_sweep, x) if single(x) else NotImplemented
+    return swept(erf_sweep, x) if single(x) else refused(SINGLE)
 
 
 def erfc(x):
     """The kernel of erfc for float32."""
-    return swept(erfc_sweep, x) if single(x) else NotImplemented
+    return swept(erfc_sweep, x) if single(x) else refused(SINGLE)
 
 
 def sigmoid(x):
     """The kernel of sigmoid for float32."""
-    return swept(sigmoid_sweep, x) if single(x) else NotImplemented
+    return swept(sigmoid_sweep, x) if single(x) else refused(SINGLE)
+
+
+def backward(kernel, g, z):
+    """A sweep over a gradient and a result, both of one shape, which lies as the result does."""
+    if type(g) is not np.ndarray or type(z) is not np.ndarray:
+        return refused("it is compiled for arrays, not for numbers")
+    if g.dtype != z.dtype or g.dtype not in FLOATS or g.shape != z.shape:
+        return refused("it is compiled for arrays of one shape, all float32 or all float64")
+    return swept(kernel, z, g)
+
+
+def sigmoid_dx(g, z):
+    """The kernel of sigmoid_dx for arrays of one shape."""
+    return backward(sigmoid_dx_sweep, g, z)
+
+
+def tanh_dx(g, z):
+    """The kernel of tanh_dx for arrays of one shape."""
+    return backward(tanh_dx_sweep, g, z)
 
 
 def relu_dx(g, z):
     """The kernel of relu_dx for arrays of one shape."""
-    if type(g) is not np.ndarray or type(z) is not np.ndarray:
-        return NotImplemented
-    if g.dtype != z.dtype or g.dtype not in FLOATS or g.shape != z.shape:
-        return NotImplemented
-    return swept(relu_dx_sweep, z, g)
+    return backward(relu_dx_sweep, g, z)

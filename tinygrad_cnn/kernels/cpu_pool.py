@@ -1,24 +1,33 @@
 """Pooling in two dimensions on the CPU, compiled by Numba: each window in one sweep over memory.
 
 Images are taken as they lie, see `layout`. In rows the channels of a place are worked on together,
-whatever the windows. In planes neighbouring windows are: there is one machine code for each size
-and step of windows, in which these are constants, so that the compiler unrolls the loops.
+whatever the windows, and in columns its samples, by the same code. In planes neighbouring windows
+are: there is one machine code for each size and step of windows, in which these are constants, so
+that the compiler unrolls the loops.
 """
 
 import functools
 import math
 from collections.abc import Callable
 
-import numba
 import numpy as np
 
 from .compiled import FLOATS, dense
-from .layout import as_rows, empty, in_rows
-from .parallel import threaded
+from .cpu_pool_work import Windows, largest_in_lanes
+from .layout import empty_in, order, ordered
+from .parallel import ALONE, arguments, shared
+from .served import refused
+from .workers import address, run
 
 # The windows that networks have: 2x2 or 3x3, at most as far apart as they are wide. In planes the
 # others are left to the bodies, lest each new setting wait for the compiler.
 WINDOWS = {((r, r), (s, s), (1, 1)): (r, s) for r in (2, 3) for s in range(1, r + 1)}
+TAKEN = "it is compiled for float32 or float64 images with two axes of space"
+IN_LANES = "where channels or samples lie innermost it is compiled for float32"
+IN_PLANES = (
+    "where channels do not lie innermost it is compiled for windows of 2x2 and 3x3 without "
+    "dilation, at most as far apart as they are wide"
+)
 
 
 # --- in planes ------------------------------------------------------------------------------------
@@ -28,11 +37,12 @@ WINDOWS = {((r, r), (s, s), (1, 1)): (r, s) for r in (2, 3) for s in range(1, r 
 def largest(size: int, step: int) -> Callable:
     """A function that writes each window's largest element, and its place in the map; nan wins."""
 
-    @threaded
-    def kernel(x, z, indices):
+    @shared
+    def kernel(task, first, last, part):
+        x, z, indices = arguments(task)
         line = x.shape[2]
-        maps, rows, columns = z.shape
-        for m in numba.prange(maps):
+        _, rows, columns = z.shape
+        for m in range(first, last):
             for p in range(rows):
                 for q in range(columns):
                     best = x[m, p * step, q * step]
@@ -53,10 +63,11 @@ def largest(size: int, step: int) -> Callable:
 def total(size: int, step: int) -> Callable:
     """A function that writes each window's sum."""
 
-    @threaded
-    def kernel(x, z):
-        maps, rows, columns = z.shape
-        for m in numba.prange(maps):
+    @shared
+    def kernel(task, first, last, part):
+        x, z = arguments(task)
+        _, rows, columns = z.shape
+        for m in range(first, last):
             for p in range(rows):
                 for q in range(columns):
                     v = x.dtype.type(0)
@@ -72,10 +83,11 @@ def total(size: int, step: int) -> Callable:
 def total_dx(size: int, step: int) -> Callable:
     """A function that adds each number of u wherever its window lies in z."""
 
-    @threaded
-    def kernel(u, z):
-        maps, rows, columns = u.shape
-        for m in numba.prange(maps):
+    @shared
+    def kernel(task, first, last, part):
+        u, z = arguments(task)
+        _, rows, columns = u.shape
+        for m in range(first, last):
             for p in range(rows):
                 for q in range(columns):
                     for r in range(size):
@@ -85,13 +97,13 @@ def total_dx(size: int, step: int) -> Callable:
     return kernel
 
 
-@threaded
-def put(u, indices, z, fits):
+@shared
+def put(task, first, last, part):
     """z[indices] += u in each map; where an index is outside it stops, and the map does not fit."""
-    maps, count = u.shape
+    u, indices, z, fits = arguments(task)
     size = z.shape[1]
-    for m in numba.prange(maps):
-        for i in range(count):
+    for m in range(first, last):
+        for i in range(u.shape[1]):
             at = indices[m, i]
             if at < 0 or at >= size:
                 fits[m] = False
@@ -99,46 +111,20 @@ def put(u, indices, z, fits):
             z[m, at] += u[m, i]
 
 
-# --- in rows --------------------------------------------------------------------------------------
+# --- in rows and in columns -----------------------------------------------------------------------
 
+# Arrays come as (N, H, W, C) where they lie in rows, and as (C, H, W, N) where they lie in columns.
 # Settings come as two whole numbers each, for the axes of space: windows, steps, paddings and
 # dilations. A window's element in the border is passed over.
 
 
-@threaded
-def rows_largest(x, window, step, padding, dilation, z, indices):
-    """The largest element of each window, and its place in the map; nan wins."""
-    n, h, w, c = x.shape
-    _, ps, qs, _ = z.shape
-    for m in numba.prange(n * ps):
-        k, p = m // ps, m % ps
-        top = p * step[0] - padding[0]
-        for q in range(qs):
-            left = q * step[1] - padding[1]
-            best, where = z[k, p, q], indices[k, p, q]
-            # Where nothing is larger than the border, the image's nearest element stands for it.
-            best[:] = -np.inf
-            where[:] = min(max(top, 0), h - 1) * w + min(max(left, 0), w - 1)
-            for r in range(window[0]):
-                i = top + r * dilation[0]
-                for s in range(window[1]):
-                    j = left + s * dilation[1]
-                    if i < 0 or i >= h or j < 0 or j >= w:
-                        continue
-                    row = x[k, i, j]
-                    for a in range(c):
-                        v = row[a]
-                        better = (v > best[a]) | (v != v)
-                        best[a] = v if better else best[a]
-                        where[a] = i * w + j if better else where[a]
-
-
-@threaded
-def rows_total(x, window, step, padding, dilation, z):
+@shared
+def rows_total(task, first, last, part):
     """The sum of each window."""
-    n, h, w, c = x.shape
+    x, window, step, padding, dilation, z = arguments(task)
+    _, h, w, c = x.shape
     _, ps, qs, _ = z.shape
-    for m in numba.prange(n * ps):
+    for m in range(first, last):
         k, p = m // ps, m % ps
         for q in range(qs):
             sums = z[k, p, q]
@@ -154,12 +140,13 @@ def rows_total(x, window, step, padding, dilation, z):
                         sums[a] += row[a]
 
 
-@threaded
-def rows_total_dx(u, window, step, padding, dilation, z):
+@shared
+def rows_total_dx(task, first, last, part):
     """Zeros to which each number of u is added wherever its window lies."""
-    n, h, w, c = z.shape
+    u, window, step, padding, dilation, z = arguments(task)
+    _, h, w, c = z.shape
     _, ps, qs, _ = u.shape
-    for k in numba.prange(n):
+    for k in range(first, last):
         z[k] = 0
         for p in range(ps):
             for q in range(qs):
@@ -175,11 +162,12 @@ def rows_total_dx(u, window, step, padding, dilation, z):
                             sums[a] += row[a]
 
 
-@threaded
-def rows_put(u, indices, z, fits):
+@shared
+def rows_put(task, first, last, part):
     """Zeros to which u is added at `indices`; where one is outside, its sample does not fit."""
-    n, count, c = u.shape
-    for k in numba.prange(n):
+    u, indices, z, fits = arguments(task)
+    _, count, c = u.shape
+    for k in range(first, last):
         z[k] = 0
         for i in range(count):
             for a in range(c):
@@ -219,19 +207,26 @@ def framed(x: np.ndarray, out: tuple, size: int, step: int, padding: tuple, valu
 def max_pool(x, *, window, stride, padding, dilation, out):
     """The kernel of max_pool for two axes of space."""
     if not covered(x):
-        return NotImplemented
-    if in_rows(x):
-        z, indices = (empty((*x.shape[:2], *out), d, rows=True) for d in (x.dtype, np.int64))
-        settings = map(tuple, (window, stride, padding, dilation))
-        rows_largest(x.size, as_rows(x), *settings, as_rows(z), as_rows(indices))
+        return refused(TAKEN)
+    axes = order(x)
+    if axes:
+        if x.dtype != np.float32:
+            return refused(IN_LANES)
+        z, indices = (empty_in(axes, (*x.shape[:2], *out), d) for d in (x.dtype, np.int64))
+        x = ordered(x, axes)
+        settings = (*x.shape[1:3], *out, *window, *stride, *padding, *dilation)
+        task = Windows(x.shape[3], *settings, *map(address, (x, z, indices)))
+        lines = len(x) * out[0]
+        run(largest_in_lanes, lines, task, 1 if x.size <= ALONE else None)
         return z, indices
     setting = WINDOWS.get((window, stride, dilation))
     if setting is None:
-        return NotImplemented
+        return refused(IN_PLANES)
     image = framed(x, out, *setting, padding, -math.inf)
     z = np.empty((*x.shape[:2], *out), x.dtype)
     indices = np.empty(z.shape, np.int64)
-    largest(*setting)(x.size, stack(image), stack(z), stack(indices))
+    maps = stack(z)
+    largest(*setting)(x.size, len(maps), stack(image), maps, stack(indices))
     if image is not x:
         h, w = x.shape[2:]
         i, j = np.divmod(indices, image.shape[3])
@@ -243,53 +238,69 @@ def max_pool(x, *, window, stride, padding, dilation, out):
 def unpool(u, indices, *, space):
     """The kernel of unpool for two axes of space."""
     if not covered(u) or indices.dtype != np.int64 or indices.shape != u.shape:
-        return NotImplemented
+        return refused(f"{TAKEN}, and as many int64 indices")
     n, c = u.shape[:2]
-    if in_rows(u):
-        z = empty((n, c, *space), u.dtype, rows=True)
-        fits = np.ones(n, bool)
-        flat = [as_rows(a).reshape(n, -1, c) for a in (u, indices, z)]
-        rows_put(z.size, *flat, fits)
+    axes = order(u)
+    if axes:
+        z = empty_in(axes, (n, c, *space), u.dtype)
+        count, lanes = u.shape[axes[0]], u.shape[axes[-1]]
+        fits = np.ones(count, bool)
+        flat = [ordered(a, axes).reshape(count, -1, lanes) for a in (u, indices, z)]
+        rows_put(z.size, count, *flat, fits)
     else:
         z = np.zeros((n, c, *space), u.dtype)
         fits = np.ones(n * c, bool)
         flat = [dense(a).reshape(n * c, -1) for a in (u, indices, z)]
-        put(z.size, *flat, fits)
-    return z if fits.all() else NotImplemented
+        put(z.size, n * c, *flat, fits)
+    return z if fits.all() else refused("an index lies outside the map")
 
 
 def window_sum(x, *, window, stride, padding, dilation, out):
     """The kernel of window_sum for two axes of space."""
     if not covered(x):
-        return NotImplemented
-    if in_rows(x):
-        z = empty((*x.shape[:2], *out), x.dtype, rows=True)
+        return refused(TAKEN)
+    axes = order(x)
+    if axes:
+        z = empty_in(axes, (*x.shape[:2], *out), x.dtype)
         settings = map(tuple, (window, stride, padding, dilation))
-        rows_total(x.size, as_rows(x), *settings, as_rows(z))
+        lines = x.shape[axes[0]] * out[0]
+        rows_total(x.size, lines, ordered(x, axes), *settings, ordered(z, axes))
         return z
     setting = WINDOWS.get((window, stride, dilation))
     if setting is None:
-        return NotImplemented
+        return refused(IN_PLANES)
     z = np.empty((*x.shape[:2], *out), x.dtype)
-    total(*setting)(x.size, stack(framed(x, out, *setting, padding, 0)), stack(z))
+    maps = stack(z)
+    total(*setting)(x.size, len(maps), stack(framed(x, out, *setting, padding, 0)), maps)
+    return z
+
+
+def window_mean(x, *, count, **settings):
+    """The kernel of window_mean for two axes of space."""
+    z = window_sum(x, **settings)
+    if z is not NotImplemented:
+        z *= z.dtype.type(1 / count)
     return z
 
 
 def window_sum_dx(u, *, space, window, stride, padding, dilation):
     """The kernel of window_sum_dx for two axes of space."""
     if not covered(u):
-        return NotImplemented
-    if in_rows(u):
-        z = empty((*u.shape[:2], *space), u.dtype, rows=True)
+        return refused(TAKEN)
+    axes = order(u)
+    if axes:
+        z = empty_in(axes, (*u.shape[:2], *space), u.dtype)
         settings = map(tuple, (window, stride, padding, dilation))
-        rows_total_dx(z.size, as_rows(u), *settings, as_rows(z))
+        count = u.shape[axes[0]]
+        rows_total_dx(z.size, count, ordered(u, axes), *settings, ordered(z, axes))
         return z
     setting = WINDOWS.get((window, stride, dilation))
     if setting is None:
-        return NotImplemented
+        return refused(IN_PLANES)
     z = np.zeros((*u.shape[:2], *space), u.dtype)
     image = framed(z, u.shape[2:], *setting, padding, 0)
-    total_dx(*setting)(z.size, stack(u), stack(image))
+    maps = stack(u)
+    total_dx(*setting)(z.size, len(maps), maps, stack(image))
     if image is not z:
         (top, left), (h, w) = padding, space
         z[...] = image[:, :, top : top + h, left : left + w]

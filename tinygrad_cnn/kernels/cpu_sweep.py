@@ -10,8 +10,10 @@ Distances are counted in float32 numbers, the table of runs in bytes.
 
 from typing import NamedTuple
 
+import numpy as np
+
 from .simd import LANES, ROWS, WIDTH, call_tile
-from .workers import Worker, clear, move, places, record, within
+from .workers import Worker, clear, move, numbers, places, record, within
 
 
 class Sweep(NamedTuple):
@@ -27,7 +29,9 @@ class Sweep(NamedTuple):
     item is copied into a frame of zeros. pixel: how far apart pixels lie in it. offsets: the
     address of the place of each of a window's `elements` in depth, height and width. groups,
     reduced, lanes: the groups of channels, and how many channels in and out each has. scratch,
-    room: memory, and how much of it each part has.
+    room: memory, and how much of it each part has. residual: the address of what is added to the
+    results, which lies as they do or is what lies there, or 0; relu: whether what is below 0 then
+    becomes 0. split: into how many items the panels of channels of a block of lines are divided.
 
     For `gather`, line is the distance of windows, block counts results, and framed says whether
     windows are to be gathered at all.
@@ -74,6 +78,9 @@ class Sweep(NamedTuple):
     elements: int
     scratch: int
     room: int
+    residual: int
+    relu: int
+    split: int
 
 
 @within
@@ -119,6 +126,13 @@ def framed(s, target, n, slice_, first, lines):
 
 
 @within
+def respare(spare, pitch, z, pixel, rows, lanes):
+    """What lies where a tile belongs, to where it is computed aside."""
+    for r in range(rows):
+        move(spare + 4 * r * pitch, z + 4 * r * pixel, lanes)
+
+
+@within
 def unspare(spare, pitch, z, pixel, rows, lanes):
     """The first `lanes` columns of a tile that was computed aside, to where they belong."""
     for r in range(rows):
@@ -126,8 +140,26 @@ def unspare(spare, pitch, z, pixel, rows, lanes):
 
 
 @within
-def product(s, source, line, between, target, lines, width, spare):
-    """Results of `width` windows in each of `lines` lines, in all channels.
+def finish(s, place, rows, lanes):
+    """What follows the sums, while they are in the cache: the residual, and the activation."""
+    for r in range(rows):
+        begin = place + 4 * r * s.z_pixel
+        z = numbers(begin, lanes)
+        if s.residual:
+            skip = numbers(begin - s.z + s.residual, lanes)
+            for c in range(lanes):
+                v = z[c] + skip[c]
+                z[c] = np.float32(0) if s.relu and v <= 0 else v
+        else:
+            for c in range(lanes):
+                v = z[c]
+                z[c] = np.float32(0) if v <= 0 else v
+
+
+@within
+def product(s, source, line, between, target, lines, width, spare, first, last):
+    """Results of `width` windows in each of `lines` lines, in the channels of panels `first` to
+    `last`.
 
     source: where the first window begins; windows lie `between` apart, lines `line`. One panel of
     channels after the other, so that its weights stay in the cache. spare: memory for a tile whose
@@ -135,14 +167,17 @@ def product(s, source, line, between, target, lines, width, spare):
     """
     per = -(-width // -(-width // ROWS))
     panels = -(-s.lanes // WIDTH)
-    weights = s.w
-    for panel in range(s.groups * panels):
+    breadth = -(-s.lanes // LANES) * LANES
+    over = s.residual == s.z  # sums begin with what is there
+    finished = s.relu != 0 or (s.residual != 0 and not over)
+    for panel in range(first, last):
         group = panel // panels
         done = panel % panels * WIDTH
         lanes = min(WIDTH, s.lanes - done)
         vectors = -(-lanes // LANES)
         pitch = vectors * LANES
         whole = lanes == pitch
+        weights = s.w + 4 * s.count * s.length * (group * breadth + done)
         bias = s.bias + 4 * panel * WIDTH
         for i in range(lines):
             a = source + 4 * (i * line + group * s.reduced)
@@ -151,40 +186,51 @@ def product(s, source, line, between, target, lines, width, spare):
                 rows = min(per, width - column)
                 begin = a + 4 * column * between
                 place = z + 4 * column * s.z_pixel
+                z_tile, z_line = (place, s.z_pixel) if whole else (spare, pitch)
+                if over and not whole:
+                    respare(spare, pitch, place, s.z_pixel, rows, lanes)
                 call_tile(
                     s.tile, rows, vectors, begin, between, 1, s.runs, s.count, s.length,
-                    weights, pitch, bias, 0,
-                    place if whole else spare, s.z_pixel if whole else pitch,
+                    weights, pitch, z_tile if over else bias, z_line if over else 0, z_tile, z_line,
                 )  # fmt: skip
                 if not whole:
                     unspare(spare, pitch, place, s.z_pixel, rows, lanes)
-        weights += 4 * s.count * s.length * pitch
+                if finished:
+                    finish(s, place, rows, lanes)
 
 
 @Worker
 def sweep(words, first, last, part):
-    """Items are blocks of lines of results, of one slice of one image each."""
+    """Items are panels of blocks of lines of results, of one slice of one image each."""
     s = record(words, Sweep)
     room = s.scratch + 4 * part * s.room
     spare = room + 4 * (s.room - ROWS * WIDTH)
     blocks = -(-s.z_height // s.block)
     line = (s.line if s.framed else s.x_width) * s.pixel
+    panels = s.groups * -(-s.lanes // WIDTH)
+    framed_block = -1
     for item in range(first, last):
-        n = item // (s.z_depth * blocks)
-        d = item // blocks % s.z_depth
-        top = item % blocks * s.block
+        block = item // s.split
+        n = block // (s.z_depth * blocks)
+        d = block // blocks % s.z_depth
+        top = block % blocks * s.block
         lines = min(s.block, s.z_height - top)
         slice_ = d * s.step_depth - s.before_depth
         h = top * s.step_height - s.before_height
         if s.framed:
             source = room
-            framed(s, source, n, slice_, h, (lines - 1) * s.step_height + s.span)
+            if block != framed_block:
+                framed(s, source, n, slice_, h, (lines - 1) * s.step_height + s.span)
+                framed_block = block
         else:
             corner = ((n * s.x_depth + slice_) * s.x_height + h) * s.x_width - s.before_width
             source = s.x + 4 * corner * s.channels
         target = s.z + 4 * (n * s.z_image + d * s.z_slice + top * s.z_line)
         between = s.step_width * s.pixel
-        product(s, source, s.step_height * line, between, target, lines, s.z_width, spare)
+        begin = item % s.split * panels // s.split
+        end = (item % s.split + 1) * panels // s.split
+        step = s.step_height * line
+        product(s, source, step, between, target, lines, s.z_width, spare, begin, end)
 
 
 @within
@@ -228,4 +274,5 @@ def gather(words, first, last, part):
             source = room
             for i in range(many):
                 window(s, room + 4 * i * s.line, begin + i)
-        product(s, source, 0, s.line, s.z + 4 * begin * s.z_pixel, 1, many, spare)
+        target = s.z + 4 * begin * s.z_pixel
+        product(s, source, 0, s.line, target, 1, many, spare, 0, -(-s.lanes // WIDTH))

@@ -8,24 +8,28 @@ weights are packed differently. Narrow maps and 1x1 windows are a product of gat
 import functools
 import itertools
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from . import converted
+from .assembled import assembled
 from .cpu_pack import CHUNK, Laying, Packing, lay, pack, unpack
 from .cpu_sweep import Sweep, gather, sweep
 from .cpu_weigh import Weighing, weigh
+from .kept import kept
 from .layout import innermost
 from .simd import LANES, ROWS, TILE, WIDTH, tile
 from .threads import get_num_threads
 from .windows import Axis, backward, forward
-from .workers import address, address_of, run, scratch
+from .workers import Worker, address, run, scratch
 
 ITEM = 40_000  # numbers of an image in an item: they stay in the second cache
 GATHERED = 160_000  # numbers of windows that are gathered at once
 SUMMED = 600  # places that a tile of a weights' gradient sums over at once
 SHARED = 100_000  # numbers from which on threads share one gradient of the weights
 NARROW = 7  # a line of fewer windows does not fill a tile
+EACH = 4  # items for each thread, at least, where panels of channels can be divided
 
 
 # --- layout ---------------------------------------------------------------------------------------
@@ -73,7 +77,7 @@ def deep(numbers: tuple, missing: int) -> tuple:
 @functools.cache
 def tile_address() -> int:
     """The machine code of the register tile."""
-    return address_of(tile, TILE)
+    return assembled(tile, len(TILE.args))
 
 
 @functools.lru_cache(maxsize=1024)
@@ -139,6 +143,11 @@ def packed(w: np.ndarray, axes: tuple, groups: int, flipped: bool) -> np.ndarray
     return z
 
 
+def scaled(w: np.ndarray, scale: np.ndarray | None) -> np.ndarray:
+    """Weights (K, ...) times one number for each of K."""
+    return w if scale is None else w * scale.reshape(-1, *[1] * (w.ndim - 1))
+
+
 def unpacked(panels: np.ndarray, parts: int, shape: tuple, axes: tuple, groups: int) -> np.ndarray:
     """The sum of `parts` sets of panels as weights of this shape."""
     w = np.empty(shape, np.float32)
@@ -157,6 +166,8 @@ def unpacked(panels: np.ndarray, parts: int, shape: tuple, axes: tuple, groups: 
 def first_sums(b: np.ndarray | None, groups: int, lanes: int) -> np.ndarray:
     """What the sums of each panel begin with: the bias, else zeros."""
     panels = -(-lanes // WIDTH)
+    if b is not None and lanes % WIDTH == 0:
+        return np.ascontiguousarray(b)
     z = np.zeros((groups, panels * WIDTH), np.float32)
     if b is not None:
         z[:, :lanes] = b.reshape(groups, lanes)
@@ -171,33 +182,83 @@ def is_pointwise(axes: tuple) -> bool:
     return all(axis.offsets == (0,) and axis.before == 0 and axis.step == 1 for axis in axes)
 
 
-def swept(x, z, panels, sums, axes: tuple, groups: int, lanes: int) -> None:
-    """Write the sums of windows of x (N, D, H, W, C), times weights, where the axes say in z."""
+class Lying(NamedTuple):
+    """How an array lies in memory: what a plan needs to know of it."""
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+class Plan(NamedTuple):
+    """How a sweep is done: the worker, how many items it has, its record and the memory it wants.
+
+    words: the record, without the addresses of arrays. tables: those whose addresses it has.
+    """
+
+    worker: Worker
+    items: int
+    parts: int
+    words: np.ndarray
+    room: int
+    tables: tuple
+
+
+PLACES = [Sweep._fields.index(word) for word in ("x", "w", "bias", "z", "scratch", "residual")]
+
+
+def swept(
+    x, z, panels, sums, axes: tuple, groups: int, lanes: int, residual=None, relu=False, over=False
+):
+    """Write the sums of windows of x (N, D, H, W, C), times weights, where the axes say in z.
+
+    residual: what is added, which lies as z does. relu: whether the activation follows. over:
+    whether what lies in z is added.
+    """
     places = tuple(slice(a.start, None, a.spacing) for a in axes)
     z = z[(slice(None), *places)]
-    inside = all(a.inside(size) for a, size in zip(axes, x.shape[1:4], strict=True))
-    if groups == 1 and z.flags.c_contiguous and (is_pointwise(axes) or z.shape[3] < NARROW):
-        worker, items, task, _kept = gathering(x, z, axes)
+    lies = Lying(z.shape, z.strides)
+    settings = (axes, groups, lanes, z.flags.c_contiguous, relu, get_num_threads())
+    plan = planned(x.shape, lies, *settings)
+    memory = scratch(plan.parts * plan.room)
+    words = plan.words.copy()
+    skip = 0 if residual is None else address(residual)
+    skip = address(z) if over else skip
+    words[PLACES] = (
+        address(x), address(panels), address(sums), address(z), address(memory), skip,
+    )  # fmt: skip
+    run(plan.worker, plan.items, words, plan.parts)
+
+
+@functools.lru_cache(maxsize=1024)
+def planned(
+    shape: tuple, z: Lying, axes: tuple, groups: int, lanes: int, dense: bool, relu: bool,
+    threads: int,
+) -> Plan:  # fmt: skip
+    """The plan for images of this shape and results that lie so."""
+    x = Lying(shape, ())
+    inside = all(a.inside(size) for a, size in zip(axes, shape[1:4], strict=True))
+    if groups == 1 and dense and (is_pointwise(axes) or z.shape[3] < NARROW):
+        worker, items, task, tables = gathering(x, z, axes, threads)
     else:
-        worker, items, task, _kept = sweeping(x, z, axes, groups, inside)
-    parts = min(get_num_threads(), items)
+        worker, items, task, tables = sweeping(x, z, axes, groups, inside)
+        panels = groups * -(-lanes // WIDTH)
+        split = min(panels, -(-EACH * threads // items)) if threads > 1 and items else 1
+        items *= split
+        task = task._replace(split=split)
     room = task.room + ROWS * WIDTH + 16
-    memory = scratch(parts * room)
-    task = task._replace(
-        w=address(panels), bias=address(sums), lanes=lanes, scratch=address(memory), room=room
-    )
-    run(worker, items, task, parts)
+    task = task._replace(lanes=lanes, room=room, relu=int(relu))
+    return Plan(worker, items, min(threads, items), np.array(task, np.int64), room, tables)
 
 
 def described(x, z, axes: tuple, groups: int) -> Sweep:
-    """The Sweep of x and z as far as it is not a matter of how it is done."""
+    """The Sweep of x and z as far as it is not a matter of how it is done, nor where they lie."""
     n, *space, channels = x.shape
     return Sweep(
-        tile_address(), address(x), 0, 0, address(z), *space, channels, *z.shape[1:4],
+        tile_address(), 0, 0, 0, 0, *space, channels, *z.shape[1:4],
         *(step // 4 for step in z.strides[:4]), *(a.before for a in axes), *(a.step for a in axes),
         slices=0, depth=len(axes[0].taps), span=axes[1].span, lines=0, line=0, runs=0, count=1,
         length=0, offsets=0, elements=0, images=n, groups=groups, reduced=channels // groups,
-        lanes=0, block=1, framed=0, pixel=channels, scratch=0, room=0,
+        lanes=0, block=1, framed=0, pixel=channels, scratch=0, room=0, residual=0, relu=0, split=1,
     )  # fmt: skip
 
 
@@ -205,7 +266,7 @@ def sweeping(x, z, axes: tuple, groups: int, inside: bool) -> tuple:
     """The worker that goes line by line, its items, its record, and what must stay alive."""
     n, _, height, width, channels = x.shape
     rows = z.shape[2]
-    task, slices = lined(x, z, axes, groups, ITEM, channels)
+    task, slices = lined(x, z, axes, groups, ITEM, channels, 1)
     depths, size, line = axes[0].offsets, height * width * channels, width * channels
     if not inside:
         depths, line = range(len(slices)), task.line * channels
@@ -218,16 +279,19 @@ def sweeping(x, z, axes: tuple, groups: int, inside: bool) -> tuple:
     return sweep, n * z.shape[1] * -(-rows // task.block), task, (runs, slices)
 
 
-def lined(x, z, axes: tuple, groups: int, limit: int, pixel: int) -> tuple[Sweep, np.ndarray]:
+def lined(
+    x, z, axes: tuple, groups: int, limit: int, pixel: int, blocks: int
+) -> tuple[Sweep, np.ndarray]:
     """The record as far as it says which lines make an item, and the table of slices.
 
-    limit: how many numbers of an image an item may reach. pixel: how far apart pixels lie.
+    limit: how many numbers of an image an item may reach. pixel: how far apart pixels lie. blocks:
+    into how many blocks of lines an image is divided at least, if there are few images.
     """
     rows = z.shape[2]
     line = (axes[2].count - 1) * axes[2].step + axes[2].span
     block = max(1, min(rows, limit // max(1, line * x.shape[4] * axes[1].step)))
-    if x.shape[0] * z.shape[1] < 2 * get_num_threads():
-        block = min(block, -(-rows // (2 * get_num_threads())))
+    if x.shape[0] * z.shape[1] < blocks:
+        block = min(block, -(-rows // blocks))
     block = -(-rows // -(-rows // block))
     slices = table_of_depths(axes[0])
     task = described(x, z, axes, groups)._replace(
@@ -237,14 +301,14 @@ def lined(x, z, axes: tuple, groups: int, limit: int, pixel: int) -> tuple[Sweep
     return task, slices
 
 
-def gathering(x, z, axes: tuple) -> tuple:
+def gathering(x, z, axes: tuple, threads: int) -> tuple:
     """The worker that goes by blocks of results; as `sweeping`."""
     offsets = table_of_offsets(axes)
     direct = is_pointwise(axes)
     channels = x.shape[4]
     line = len(offsets) * channels
     pixels = math.prod(z.shape[:4])
-    block = max(1, min(16 * ROWS, GATHERED // line, -(-pixels // get_num_threads())))
+    block = max(1, min(16 * ROWS, GATHERED // line, -(-pixels // threads)))
     block = -(-pixels // -(-pixels // block))
     block = min(pixels, -(-block // ROWS) * ROWS)
     runs = np.zeros(1, np.int64)
@@ -265,32 +329,46 @@ def axes_of(maker, space: tuple, window: tuple, stride, padding, dilation) -> li
     return list(map(maker, *settings, deep(dilation, 1)))
 
 
-def conv(x, w, b, *, stride, padding, dilation, groups):
-    """x (N, C, *space) * w (K, C/groups, *window) + b."""
-    axes = tuple(axes_of(forward, x.shape[2:], w.shape[2:], stride, padding, dilation))
-    rank = x.ndim - 2
-    z = empty((x.shape[0], w.shape[0], *(axis.count for axis in axes[3 - rank :])))
+@functools.lru_cache(maxsize=1024)
+def axes_forward(space: tuple, window: tuple, stride, padding, dilation) -> tuple[tuple, tuple]:
+    """The three axes of a convolution, and the sizes of its results in space."""
+    axes = tuple(axes_of(forward, space, window, stride, padding, dilation))
+    return axes, tuple([axis.count for axis in axes[3 - len(space) :]])
+
+
+def conv(
+    x, w, b, scale=None, residual=None, *, relu=False, stride, padding, dilation, groups
+):  # fmt: skip
+    """x (N, C, *space) * w (K, C/groups, *window) times scale, + b, + residual; then with relu
+    what is below 0 made 0. What is None is left out."""
+    axes, out = axes_forward(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    z = empty((x.shape[0], w.shape[0], *out))
     if z.size:
         lanes = w.shape[0] // groups
-        sums = first_sums(b, groups, lanes)
-        swept(rows_of(x), rows_of(z), packed(w, axes, groups, False), sums, axes, groups, lanes)
+        name = ("panels", w.shape, groups)
+        panels = kept(name, lambda: packed(scaled(w, scale), axes, groups, False), w, scale)
+        skip = None if residual is None else rows_of(residual)
+        settings = (first_sums(b, groups, lanes), axes, groups, lanes, skip, relu)
+        swept(rows_of(x), rows_of(z), panels, *settings)
     return z
 
 
-def conv_dx(u, w, *, space, stride, padding, dilation, groups):
-    """The gradient for x: a sweep over u for each remainder of a place modulo the stride."""
+def conv_dx(u, w, *, space, stride, padding, dilation, groups, onto=None):
+    """The gradient for x: a sweep over u for each remainder of a place modulo the stride. It is
+    added to `onto`, an array in rows, where there is one."""
     n, lanes = u.shape[0], w.shape[1]
     phases = axes_of(backward, space, w.shape[2:], stride, padding, dilation)
-    z = empty((n, lanes * groups, *space))
+    z = empty((n, lanes * groups, *space)) if onto is None else onto
     if not z.size:
         return z
     reached = [sum(axis.count for axis in axes) for axes in phases]
-    if tuple(reached) != deep(space, 1):
+    if onto is None and tuple(reached) != deep(space, 1):
         z[...] = 0
     u, target = rows_of(u), rows_of(z)
     sums = first_sums(None, groups, lanes)
     for axes in itertools.product(*phases):
-        swept(u, target, packed(w, axes, groups, True), sums, axes, groups, lanes)
+        panels = packed(w, axes, groups, True)
+        swept(u, target, panels, sums, axes, groups, lanes, over=onto is not None)
     return z
 
 
@@ -300,19 +378,20 @@ def conv_dw(u, x, *, window, stride, padding, dilation, groups):
     shape = (u.shape[1], reduced, *window)
     if not u.size or not x.size:
         return np.zeros(shape, np.float32)
-    axes = tuple(axes_of(forward, x.shape[2:], window, stride, padding, dilation))
+    axes, _ = axes_forward(x.shape[2:], window, stride, padding, dilation)
     x, u = rows_of(x), rows_of(u)
     if is_pointwise(axes):  # short lines, of which an item takes as many as it should
         x, u = (a.reshape(-1, 1, 1, *a.shape[3:]) for a in (x, u))
         axes = (axes[0], axes[0]._replace(count=1), axes[2])
     limit = min(24_000, SUMMED * x.shape[4] * axes[1].step * axes[2].step)
-    task, _slices = lined(x, u, axes, groups, limit, spaced(x.shape[4]))
+    pixel = spaced(x.shape[4])
+    task, _slices = lined(x, u, axes, groups, limit, pixel, 2 * get_num_threads())
     line = task.line * task.pixel
     depths = tuple(range(task.depth))
     runs, length = table_of_runs(axes, depths, task.pixel, reduced, task.lines * line, line)
     task = task._replace(
-        runs=address(runs), count=runs.size, length=length, framed=1, lanes=lanes,
-        z_pixel=u.shape[4], room=task.depth * task.lines * line,
+        x=address(x), z=address(u), runs=address(runs), count=runs.size, length=length, framed=1,
+        lanes=lanes, z_pixel=u.shape[4], room=task.depth * task.lines * line,
     )  # fmt: skip
     panels, parts = weighed(task)
     return unpacked(panels, parts, shape, axes, groups)

@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass
 
 KINDS = {"cpu", "cuda", "meta"}
+SEVERAL = []  # one entry where there are several GPUs: arrays then lie on one that is not current
 
 
 class Default(threading.local):

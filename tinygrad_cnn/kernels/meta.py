@@ -240,6 +240,12 @@ def median_of_all(x):
 
 
 @row
+def linear(x, w, b):
+    """Shape: (..., I) and (O, I) -> (..., O)."""
+    return *x.shape[:-1], w.shape[0]
+
+
+@row
 def matmul(x, y):
     """Shape: (..., I, J) and (..., J, K) -> (..., I, K); a vector's axis is left out."""
     check_matmul(x, y)
@@ -324,6 +330,14 @@ def conv(x, w, b, stride, padding, dilation, groups):
     return x.shape[0], w.shape[0], *out
 
 
+conv_relu = conv
+
+
+def conv_norm(x, w, b, mean, variance, weight, bias, residual, eps, relu, **settings):
+    """The shape of the convolution."""
+    return conv(x, w, b, **settings)
+
+
 @row
 def unfold(x, window, stride, padding, dilation):
     """Shape: x (N, C, *space) -> (N, C * prod(window), prod(out))."""
@@ -332,11 +346,14 @@ def unfold(x, window, stride, padding, dilation):
 
 
 conv_dx = row(lambda u, w, space, groups, **_: (u.shape[0], w.shape[1] * groups, *space))
+conv_dx_onto = row(lambda u, w, onto, **_: onto.shape)
+put_onto = row(lambda x, onto, **_: onto.shape)
 conv_dw = row(lambda u, x, window, groups, **_: (u.shape[1], x.shape[1] // groups, *window))
 fold = row(lambda u, space, window, **_: (u.shape[0], u.shape[1] // math.prod(window), *space))
 unpool = row(lambda u, indices, space: (*u.shape[:2], *space))
 pick = row(lambda x, indices: indices.shape)
 window_sum = row(lambda x, out, **_: (*x.shape[:2], *out))
+window_mean = window_sum
 window_sum_dx = row(lambda u, space, **_: (*u.shape[:2], *space))
 resample = row(lambda x, dim, taps: (*x.shape[:dim], taps.shape[0], *x.shape[dim:][1:]))
 softmax = log_softmax = alike
@@ -357,6 +374,9 @@ def batch_norm(x, weight, bias, residual, *, eps, relu):
     """The shape of x, and twice one number per channel."""
     statistic = Meta((1, x.shape[1], *[1] * (x.ndim - 2)), x.dtype)
     return alike(x), (statistic, statistic.copy())
+
+
+running_norm = alike
 
 
 def one_hot(target, *, classes, dim, like):

@@ -126,6 +126,16 @@ def logaddexp(x, y):
     return maximum(x, y) + (distance if math.isnan(distance) else math.log1p(math.exp(-distance)))
 
 
+def tanh_dx(g, z):
+    """The incoming gradient times 1 - z²."""
+    return g * (1.0 - z * z)
+
+
+def sigmoid_dx(g, z):
+    """The incoming gradient times z (1 - z)."""
+    return g * (z * (1.0 - z))
+
+
 def relu(x):
     """The larger of x and 0; nan stays."""
     return 0.0 if x <= 0 else x

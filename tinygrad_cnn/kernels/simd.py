@@ -3,12 +3,12 @@
 A block of C = A B of a few rows and one or two vectors of columns is held in registers while the
 sum runs: each vector of B that is loaded then meets all rows, each number of A all columns, and the
 processor multiplies and adds as fast as it can. Compilers do not find this by themselves, so it is
-spelled out here, in the language of LLVM, through which Numba compiles anyway. Widths follow the
-processor that Numba compiles for: 16 numbers with AVX-512, 8 with AVX2, 4 with what every processor
-has.
+spelled out here, in the language of LLVM, and translated as it stands, see `assembled`. Widths
+follow the processor that Numba compiles for: 16 numbers with AVX-512, 8 with AVX2, 4 with what
+every processor has.
 
-`tile` is compiled once, for every number of rows, and called by its address (`MICRO`): kernels stay
-small and quick to compile. Within kernels memory is spoken of by addresses (bytes) and distances
+`tile` is translated once, for every number of rows, and called by its address: kernels stay small
+and quick to compile. Within kernels memory is spoken of by addresses (bytes) and distances
 (float32 numbers).
 """
 
@@ -23,7 +23,7 @@ from numba.extending import intrinsic
 BYTES = 4  # of a float32
 WORD = ir.IntType(64)
 FLOAT = ir.FloatType()
-TILE = types.void(*[types.int64] * 14)  # the type of the function `tile`
+TILE = types.void(*[types.int64] * 14)  # the type of the code of `tile`
 
 
 class Registers(NamedTuple):
@@ -134,45 +134,32 @@ def one_tile(b, rows, vectors, words):
             b.store(value, at(b, place(z, line, r, v), VECTOR)).align = BYTES
 
 
-@intrinsic
-def every_tile(
-    typing, rows, vectors, a, between, step, runs, count, length, b, pitch, start, initial, z, line
+def tile(
+    b, rows, vectors, a, between, step, runs, count, length, cols, pitch, start, initial, z, line
 ):
-    """The code of all sizes of tile, and the choice among them; see `tile`."""
+    """The code of a tile of every size, and the choice among them:
 
-    def generate(context, b, signature, arguments):
-        rows, vectors, a, between, step, runs, count, length, cols, pitch, *rest = arguments
-        start, initial, z, line = rest
-        scaled = [b.mul(x, WORD(BYTES)) for x in (between, step, pitch, initial, line)]
-        between, step, pitch, initial, line = scaled
-        words = (a, between, step, runs, count, length, cols, pitch, start, initial, z, line)
-        end = b.append_basic_block("end")
-        size = b.add(b.mul(rows, WORD(VECTORS)), vectors)
-        choice = b.switch(size, end)
-        for r in range(1, ROWS + 1):
-            for v in range(1, VECTORS + 1):
-                block = b.append_basic_block(f"tile_{r}_{v}")
-                choice.add_case(WORD(r * VECTORS + v), block)
-                b.position_at_end(block)
-                one_tile(b, r, v, words)
-                b.branch(end)
-        b.position_at_end(end)
-        return context.get_dummy_value()
-
-    return TILE, generate
-
-
-def tile(rows, vectors, a, between, step, runs, count, length, b, pitch, start, initial, z, line):
-    """z[r, :] = start[r, :] + the sum over i < count, j < length of A[r, i, j] B[i, j, :].
+    z[r, :] = start[r, :] + the sum over i < count, j < length of A[r, i, j] B[i, j, :].
 
     A[r, i, j] lies at a + r between + runs[i] + j step: in `count` runs of `length` numbers. The
-    rows of B, of `vectors` vectors each, follow each other at the distance `pitch`. Rows of z lie
-    `line` apart, those of start `initial`: at 0 every row begins alike, as with a bias.
-    a, b, start and z are addresses, runs that of int64 numbers of bytes.
+    rows of B, of `vectors` vectors each, lie at cols and follow each other at the distance `pitch`.
+    Rows of z lie `line` apart, those of start `initial`: at 0 every row begins alike, as with a
+    bias. a, cols, start and z are addresses, runs that of int64 numbers of bytes.
     """
-    every_tile(
-        rows, vectors, a, between, step, runs, count, length, b, pitch, start, initial, z, line
-    )
+    scaled = [b.mul(x, WORD(BYTES)) for x in (between, step, pitch, initial, line)]
+    between, step, pitch, initial, line = scaled
+    words = (a, between, step, runs, count, length, cols, pitch, start, initial, z, line)
+    end = b.append_basic_block("end")
+    size = b.add(b.mul(rows, WORD(VECTORS)), vectors)
+    choice = b.switch(size, end)
+    for r in range(1, ROWS + 1):
+        for v in range(1, VECTORS + 1):
+            block = b.append_basic_block(f"tile_{r}_{v}")
+            choice.add_case(WORD(r * VECTORS + v), block)
+            b.position_at_end(block)
+            one_tile(b, r, v, words)
+            b.branch(end)
+    b.position_at_end(end)
 
 
 @intrinsic

@@ -3,15 +3,20 @@
 import os
 
 
+def cores() -> int:
+    """On how many cores the process may run."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
 def available() -> int:
     """How many threads the process may run at once: OMP_NUM_THREADS, at most the cores it has."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-    return min(int(asked), cores) if asked.isdigit() and int(asked) else cores
+    return min(int(asked), cores()) if asked.isdigit() and int(asked) else cores()
 
 
 THREADS = [available()]
+ALONE = [False]  # whether this process can have no pool of threads
 
 
 def set_num_threads(count: int) -> None:
@@ -30,13 +35,13 @@ def set_num_threads(count: int) -> None:
 
 def get_num_threads() -> int:
     """On how many threads the CPU's kernels run: at first on as many as the process has cores, or
-    on OMP_NUM_THREADS."""
-    return THREADS[0]
+    on OMP_NUM_THREADS; in a forked child on one."""
+    return 1 if ALONE[0] else THREADS[0]
 
 
 def stay_alone() -> None:
     """In a forked child the threads of the pool are missing, and a new pool cannot be made."""
-    THREADS[0] = 1
+    ALONE[0] = True
 
 
 if hasattr(os, "register_at_fork"):

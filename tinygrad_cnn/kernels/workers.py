@@ -12,6 +12,7 @@ times, and the other way round. So NumPy's products run on one thread from when 
 Only overlays import this: it needs Numba.
 """
 
+import ctypes
 import functools
 import threading
 from collections.abc import Callable
@@ -22,9 +23,17 @@ import threadpoolctl
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.core.typing.templates import AttributeTemplate
+from numba.extending import (
+    infer_getattr,
+    intrinsic,
+    lower_getattr_generic,
+    models,
+    register_model,
+)
+from numba.np.arrayobj import make_array, populate_array
 
-from .compiled import compiled
+from .compiled import callback, compiled, within  # noqa: F401  within: for the other kernels
 from .threads import get_num_threads
 
 WORD = ir.IntType(64)
@@ -41,10 +50,6 @@ def hold_blas() -> object:
     return threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
-# A function that only compiled code calls: without the doors for Python, which take time to make.
-within = functools.partial(numba.njit, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-
-
 class Worker:
     """A function (words, first, last, part), compiled at its first call.
 
@@ -53,28 +58,23 @@ class Worker:
     """
 
     def __init__(self, function: Callable) -> None:
-        self.function = function
-        self.__doc__ = function.__doc__
+        functools.update_wrapper(self, function)
 
     @functools.cached_property
     def address(self) -> int:
         """Where the machine code lies."""
-        return address_of(self.function, WORKER)
+        return address_of(self.__wrapped__, WORKER)
+
+
+CODES = {}  # machine code that is called by its address, by function and types
 
 
 def address_of(function: Callable, signature: object) -> int:
     """Where the machine code of a function lies; it is kept on disk as in `compiled`."""
-    return callback(function, signature).address
-
-
-@functools.cache
-def callback(function: Callable, signature: object) -> object:
-    """The function as machine code that is called by its address, and that lives on."""
-    options = {"nopython": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
-    try:
-        return numba.cfunc(signature, cache=True, **options)(function)
-    except RuntimeError:  # no folder that can be written
-        return numba.cfunc(signature, **options)(function)
+    code = CODES.get((function, signature))
+    if code is None:
+        code = CODES.setdefault((function, signature), callback(function, signature))
+    return code.address
 
 
 @intrinsic
@@ -93,7 +93,7 @@ def call(typing, address, words, first, last, part):
 @compiled
 def alone(address, words, items):
     """All the work, in the thread that asks for it."""
-    call(address, words, 0, items, 0)
+    call(address, words.ctypes.data, 0, items, 0)
 
 
 @functools.cache
@@ -103,17 +103,23 @@ def together() -> Callable:
     @functools.partial(compiled, parallel=True)
     def kernel(address, words, items, parts):
         for part in numba.prange(parts):
-            call(address, words, items * part // parts, items * (part + 1) // parts, part)
+            begin, end = items * part // parts, items * (part + 1) // parts
+            call(address, words.ctypes.data, begin, end, part)
 
     return kernel
 
 
 def run(worker: Worker, items: int, record: tuple, parts: int | None = None) -> None:
     """Have the worker do `items` items of the work that the record describes."""
-    words = np.array(record, np.int64)
     parts = min(get_num_threads(), items) if parts is None else parts
+    launch(worker.address, record, items, parts)
+
+
+def launch(address: int, words: tuple, items: int, parts: int) -> None:
+    """Call the machine code of a worker for each of `parts` parts of the work."""
+    words = np.array(words, np.int64)
     if parts == 1:
-        alone(worker.address, words.ctypes.data, items)
+        alone(address, words, items)
     elif parts > 1:
         hold_blas()
         kernel = together()
@@ -121,23 +127,56 @@ def run(worker: Worker, items: int, record: tuple, parts: int | None = None) -> 
             threads = min(parts, numba.config.NUMBA_NUM_THREADS)
             if numba.get_num_threads() != threads:
                 numba.set_num_threads(threads)
-            kernel(worker.address, words.ctypes.data, items, parts)
+            kernel(address, words, items, parts)
 
 
 # --- what workers read and write ------------------------------------------------------------------
 
 
+class Record(types.Type):
+    """A record of int64 numbers in memory that nobody writes, by its address.
+
+    In compiled code its fields are read where they are named: it is handed on as one number.
+    """
+
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        self.fields = fields
+        super().__init__(f"Record({', '.join(fields)})")
+
+
+@register_model(Record)
+class RecordModel(models.PrimitiveModel):
+    """An address is a whole number to machine code."""
+
+    def __init__(self, manager: object, kind: Record) -> None:
+        super().__init__(manager, kind, WORD)
+
+
+@infer_getattr
+class RecordFields(AttributeTemplate):
+    """Fields are int64 numbers."""
+
+    key = Record
+
+    def generic_resolve(self, kind: Record, field: str) -> types.Type | None:
+        """The type of a field."""
+        return types.int64 if field in kind.fields else None
+
+
+@lower_getattr_generic(Record)
+def field_of(context, b, kind, begin, field):
+    """A field, read."""
+    at = b.gep(b.inttoptr(begin, WORD.as_pointer()), [WORD(kind.fields.index(field))])
+    value = b.load(at)
+    value.set_metadata("invariant.load", b.module.add_metadata([]))
+    return value
+
+
 @intrinsic
 def record(typing, words, kind):
-    """The record at an address, as a named tuple of this class whose fields are all int64."""
-    fields = types.NamedUniTuple(types.int64, len(kind.instance_class._fields), kind.instance_class)
-
-    def generate(context, b, signature, arguments):
-        pointer = b.inttoptr(arguments[0], WORD.as_pointer())
-        values = [b.load(b.gep(pointer, [WORD(i)])) for i in range(len(fields))]
-        return context.make_tuple(b, fields, values)
-
-    return fields(types.int64, kind), generate
+    """The record at an address, with the fields of this class of named tuples."""
+    found = Record(kind.instance_class._fields)
+    return found(types.int64, kind), lambda context, b, signature, given: given[0]
 
 
 @intrinsic
@@ -171,16 +210,28 @@ def put(typing, address, value):
     return types.void(types.int64, types.float32), generate
 
 
-@numba.njit(inline="always")
-def numbers(address, size):
+@intrinsic
+def numbers(typing, address, size):
     """The float32 numbers at an address, as an array."""
-    return numba.carray(pointer(address), size, np.float32)
+    kind = types.Array(types.float32, 1, "C")
+
+    def generate(context, b, signature, given):
+        data = b.inttoptr(given[0], FLOAT.as_pointer())
+        array = make_array(kind)(context, b)
+        populate_array(array, data, [given[1]], [WORD(4)], 4, None)
+        return array._getvalue()
+
+    return kind(types.int64, types.int64), generate
 
 
-@numba.njit(inline="always")
-def places(address, size):
-    """The int64 numbers at an address, as an array."""
-    return numba.carray(pointer(address), size, np.int64)
+@intrinsic
+def places(typing, address, size):
+    """The int64 numbers at an address, to be read and written as p[i]; size: how many there are."""
+
+    def generate(context, b, signature, given):
+        return b.inttoptr(given[0], WORD.as_pointer())
+
+    return types.CPointer(types.int64)(types.int64, types.int64), generate
 
 
 @intrinsic
@@ -207,12 +258,15 @@ def clear(typing, target, count):
     return types.void(types.int64, types.int64), generate
 
 
+HEAD = object.__basicsize__  # bytes of any Python object; an array's address comes behind them
+
+
 def address(x: np.ndarray) -> int:
-    """Where the numbers of x begin."""
-    return x.ctypes.data
+    """Where the numbers of x begin: x.ctypes.data, in a fifth of the time."""
+    return ctypes.c_ssize_t.from_address(id(x) + HEAD).value
 
 
 def scratch(size: int) -> np.ndarray:
     """Room for so many float32 numbers, from the beginning of a line of the cache."""
     room = np.empty(size + 16, np.float32)
-    return room[-room.ctypes.data // 4 % 16 :][:size]
+    return room[-address(room) // 4 % 16 :][:size]

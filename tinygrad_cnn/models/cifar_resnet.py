@@ -7,7 +7,7 @@ differs in training is the shortcuts alone.
 from typing import Any
 
 from .. import nn
-from ..nn.norm import activated
+from ..nn.fused import layered
 from ..tensor import Tensor
 from .resnet import BasicBlock, Block, PlainBlock, ZeroPadShortcut, conv3x3, initialise, stage
 
@@ -65,7 +65,7 @@ class CifarResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The scores of the classes."""
-        x = activated(self.bn1, self.relu, self.conv1(x))  # (N, 16, 32, 32)
+        x = layered(x, self.conv1, self.bn1, self.relu)  # (N, 16, 32, 32)
         x = self.layer1(x)  # (N, 16, 32, 32)
         x = self.layer2(x)  # (N, 32, 16, 16)
         x = self.layer3(x)  # (N, 64, 8, 8)

@@ -12,6 +12,8 @@ from .. import nn
 from ..autograd.checkpoint import checkpoint
 from ..nn import functional as F
 from ..nn import init
+from ..nn.fused import layered
+from ..nn.norm import activated
 from ..ops.joining import cat
 from ..tensor import Tensor
 from .weights import with_weights
@@ -63,9 +65,13 @@ class DenseLayer(nn.Module):
         self.drop_rate = drop_rate
         self.memory_efficient = memory_efficient
 
+    def joined(self, *features: Tensor) -> Tensor:
+        """The features behind norm and ReLU."""
+        return activated(self.norm1, self.relu1, cat(features, 1))
+
     def bottleneck(self, *features: Tensor) -> Tensor:
         """The features, joined and brought to bn_size · growth_rate channels."""
-        return self.conv1(self.relu1(self.norm1(cat(features, 1))))
+        return self.conv1(self.joined(*features))
 
     def repeatable(self) -> Callable[..., Tensor]:
         """`bottleneck` as a function of which only the first call moves running statistics."""
@@ -86,11 +92,10 @@ class DenseLayer(nn.Module):
         """What this layer adds to the features it sees."""
         features = [x] if isinstance(x, Tensor) else x
         if self.memory_efficient:
-            x = checkpoint(self.repeatable(), *features)
+            x = activated(self.norm2, self.relu2, checkpoint(self.repeatable(), *features))
         else:
-            x = self.bottleneck(*features)
-        x = self.conv2(self.relu2(self.norm2(x)))
-        return F.dropout(x, self.drop_rate, self.training)
+            x = layered(self.joined(*features), self.conv1, self.norm2, self.relu2)
+        return F.dropout(self.conv2(x), self.drop_rate, self.training)
 
 
 class DenseBlock(nn.ModuleDict):

@@ -2,6 +2,7 @@
 
 from .. import nn
 from ..nn import init
+from ..nn.fused import layered
 from ..tensor import Tensor
 
 # The authors' ImageNet net as released for Caffe (Lin, Chen & Yan 2014, section 3, has its parts):
@@ -44,9 +45,9 @@ class NiNBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The convolution of x, through the little network."""
-        x = self.relu(self.conv(x))
-        x = self.relu(self.mlp1(x))
-        return self.relu(self.mlp2(x))
+        x = layered(x, self.conv, activation=self.relu)
+        x = layered(x, self.mlp1, activation=self.relu)
+        return layered(x, self.mlp2, activation=self.relu)
 
 
 class NiN(nn.Module):

@@ -7,6 +7,8 @@ alone, on which x_L = x_l + Σ F(x_i), and the gradient goes back along it undim
 from typing import Any
 
 from .. import nn
+from ..nn.fused import layered
+from ..nn.norm import activated
 from ..tensor import Tensor
 from .cifar_resnet import CHANNELS, blocks_per_stage
 from .resnet import (
@@ -35,17 +37,17 @@ class PreActivation(nn.Module):
 
     shared = False
 
-    def layers(self, activated: Tensor) -> Tensor:
+    def layers(self, a: Tensor) -> Tensor:
         """F, from the first convolution on."""
         raise NotImplementedError(f"{type(self).__name__} has to define layers")
 
     def forward(self, x: Tensor) -> Tensor:
         """The shortcut and what the convolutions add to it."""
-        activated = self.relu(self.bn1(x))
-        identity = activated if self.shared else x
+        a = activated(self.bn1, self.relu, x)
+        identity = a if self.shared else x
         if self.downsample is not None:
             identity = self.downsample(identity)
-        return identity + self.layers(activated)
+        return identity + self.layers(a)
 
 
 class PreActBasicBlock(PreActivation):
@@ -73,10 +75,10 @@ class PreActBasicBlock(PreActivation):
         self.downsample = shortcut_for(shortcut, in_channels, channels, stride)
         self.shared = self.downsample is not None
 
-    def layers(self, activated: Tensor) -> Tensor:
+    def layers(self, a: Tensor) -> Tensor:
         """F, from the first convolution on."""
-        x = self.conv1(activated)
-        return self.conv2(self.relu(self.bn2(x)))
+        x = layered(a, self.conv1, self.bn2, self.relu)
+        return self.conv2(x)
 
 
 class PreActBottleneck(PreActivation):
@@ -107,11 +109,11 @@ class PreActBottleneck(PreActivation):
         self.downsample = shortcut_for(shortcut, in_channels, out_channels, stride)
         self.shared = self.downsample is not None
 
-    def layers(self, activated: Tensor) -> Tensor:
+    def layers(self, a: Tensor) -> Tensor:
         """F, from the first convolution on."""
-        x = self.conv1(activated)
-        x = self.conv2(self.relu(self.bn2(x)))
-        return self.conv3(self.relu(self.bn3(x)))
+        x = layered(a, self.conv1, self.bn2, self.relu)
+        x = layered(x, self.conv2, self.bn3, self.relu)
+        return self.conv3(x)
 
 
 class PreActResNet(nn.Module):
@@ -149,7 +151,7 @@ class PreActResNet(nn.Module):
         x = self.layer1(x)  # (N, 16 expansion, 32, 32)
         x = self.layer2(x)  # (N, 32 expansion, 16, 16)
         x = self.layer3(x)  # (N, 64 expansion, 8, 8)
-        x = self.relu(self.bn(x))
+        x = activated(self.bn, self.relu, x)
         x = self.avgpool(x).flatten(1)  # (N, 64 expansion)
         return self.fc(x)
 

@@ -12,7 +12,7 @@ from typing import Any
 from .. import nn
 from ..nn import functional as F
 from ..nn import init
-from ..nn.norm import activated
+from ..nn.fused import layered
 from ..tensor import Tensor
 from .weights import with_weights
 
@@ -105,14 +105,10 @@ class PlainBlock(nn.Module):
         self.conv2 = conv3x3(channels, channels)
         self.bn2 = nn.BatchNorm2d(channels)
 
-    def layers(self, x: Tensor) -> Tensor:
-        """What the convolutions make of x, before the last norm."""
-        x = activated(self.bn1, self.relu, self.conv1(x))
-        return self.conv2(x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """relu(F(x))."""
-        return activated(self.bn2, self.relu, self.layers(x))
+    def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
+        """relu(F(x) + residual), or relu(F(x))."""
+        x = layered(x, self.conv1, self.bn1, self.relu)
+        return layered(x, self.conv2, self.bn2, self.relu, residual)
 
 
 class BasicBlock(PlainBlock):
@@ -141,7 +137,7 @@ class BasicBlock(PlainBlock):
     def forward(self, x: Tensor) -> Tensor:
         """relu(F(x) + x)."""
         identity = x if self.downsample is None else self.downsample(x)
-        return activated(self.bn2, self.relu, self.layers(x), identity)
+        return super().forward(x, identity)
 
 
 class Bottleneck(nn.Module):
@@ -190,9 +186,9 @@ class Bottleneck(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """relu(F(x) + x)."""
         identity = x if self.downsample is None else self.downsample(x)
-        x = activated(self.bn1, self.relu, self.conv1(x))
-        x = activated(self.bn2, self.relu, self.conv2(x))
-        return activated(self.bn3, self.relu, self.conv3(x), identity)
+        x = layered(x, self.conv1, self.bn1, self.relu)
+        x = layered(x, self.conv2, self.bn2, self.relu)
+        return layered(x, self.conv3, self.bn3, self.relu, identity)
 
 
 Block = Callable[..., nn.Module]  # with `expansion`
@@ -270,7 +266,7 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The scores of the classes."""
-        x = activated(self.bn1, self.relu, self.conv1(x))  # (N, 64, 112, 112)
+        x = layered(x, self.conv1, self.bn1, self.relu)  # (N, 64, 112, 112)
         x = self.maxpool(x)  # (N, 64, 56, 56)
         x = self.layer1(x)  # (N, 64 expansion, 56, 56)
         x = self.layer2(x)  # (N, 128 expansion, 28, 28)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..tensor import Tensor
+from .fused import chained
 from .module import Module, Parameter
-from .norm import activated, fusable
 
 
 def as_parameter(name: str, value: object) -> Parameter:
@@ -152,16 +152,9 @@ class Sequential(Chain):
     def forward(self, x: Any) -> Any:
         """The last module's output, each having got that of the one before.
 
-        A batch norm in training and a ReLU behind it are one gate, see `fusable`.
+        A convolution, a norm and a ReLU behind one another may be computed as one, see `fused`.
         """
-        modules = self.in_order()
-        at = 0
-        while at < len(modules):
-            pair = modules[at : at + 2]
-            fused = len(pair) == 2 and fusable(*pair)
-            x = activated(*pair, x) if fused else pair[0](x)
-            at += 2 if fused else 1
-        return x
+        return chained(self.in_order(), x)
 
     def insert(self, index: int, module: Module) -> "Sequential":
         """This chain with `module` before the one at `index`.

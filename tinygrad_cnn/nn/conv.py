@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from ..tensor import Tensor
 from . import functional as F
+from .functional.conv import convolved
+from .functional.norm import Running
 from .functional.window import Size, batched, borders, per_axis, spans
 from .weighted import Weighted, blank
 
@@ -15,7 +17,6 @@ class Convolution(Weighted):
     """What all convolutions share."""
 
     rank = 0  # axes of space
-    function = None  # of nn.functional
 
     def __init__(
         self,
@@ -81,14 +82,22 @@ class Convolution(Weighted):
         widths = [width for ends in border[::-1] for width in ends]  # the last axis comes first
         return F.pad(x, widths, mode=self.padding_mode)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The convolution of x."""
+    def forward(
+        self,
+        x: Tensor,
+        *,
+        norm: Running | None = None,
+        residual: Tensor | None = None,
+        relu: bool = False,
+    ) -> Tensor:
+        """The convolution of x; in `norm`, + residual, then with `relu` what is below 0 made 0."""
         padding = self.padding
         if self.padding_mode != "zeros":
             x = self.bordered(x)
             padding = 0
-        settings = (self.stride, padding, self.dilation, self.groups)
-        return self.function(x, self.weight, self.bias, *settings, flip=self.flip)
+        settings = (self.stride, padding, self.dilation, self.groups, self.flip)
+        behind = {"norm": norm, "residual": residual, "relu": relu}
+        return convolved(self.rank, x, self.weight, self.bias, *settings, **behind)
 
     def extra_repr(self) -> str:
         """The settings that are not at their defaults."""
@@ -121,7 +130,6 @@ class Conv1d(Convolution):
     """
 
     rank = 1
-    function = staticmethod(F.conv1d)
 
 
 class Conv2d(Convolution):
@@ -139,7 +147,6 @@ class Conv2d(Convolution):
     """
 
     rank = 2
-    function = staticmethod(F.conv2d)
 
 
 class Conv3d(Convolution):
@@ -149,7 +156,6 @@ class Conv3d(Convolution):
     """
 
     rank = 3
-    function = staticmethod(F.conv3d)
 
 
 # --- transposed -----------------------------------------------------------------------------------
@@ -157,6 +163,8 @@ class Conv3d(Convolution):
 
 class Transposed(Convolution):
     """What all transposed convolutions share."""
+
+    function = None  # of nn.functional
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from ..tensor import Device, Tensor
 from . import functional as F
 from . import init
 from .activation import ReLU
+from .functional.norm import Running
 from .module import Buffer, Module, Parameter
 from .weighted import blank
 
@@ -113,6 +114,10 @@ class BatchNorm(Tracked):
             return self.momentum
         return 1.0 / self.num_batches_tracked.to(dtype=self.running_mean.dtype)
 
+    def running(self) -> Running:
+        """What evaluation makes of an input."""
+        return Running(self.running_mean, self.running_var, self.weight, self.bias, self.eps)
+
     def forward(self, x: Tensor, *, residual: Tensor | None = None, relu: bool = False) -> Tensor:
         """x, normalised; + residual, then with `relu` what is below 0 made 0."""
         self.check(x, 1)
@@ -168,19 +173,18 @@ class BatchNorm3d(BatchNorm):
     axes = "(N, C, D, H, W)"
 
 
-def fusable(norm: object, activation: object) -> bool:
-    """Whether a ReLU behind a batch norm in training can be one gate with it, unnoticed.
+NORMS = (BatchNorm1d, BatchNorm2d, BatchNorm3d)
 
-    It would be noticed by hooks, by a picture or a check of the graph, and by a subclass.
-    """
-    return (
-        type(norm) in (BatchNorm1d, BatchNorm2d, BatchNorm3d)
-        and type(activation) is ReLU
-        and norm.training
-        and not WATCHERS
-        and not norm.is_hooked()
-        and not activation.is_hooked()
-    )
+
+def unseen(module: Module) -> bool:
+    """Whether nobody notices that a module is computed together with others: neither hooks, nor a
+    picture or a check of the graph."""
+    return not WATCHERS and not module.is_hooked()
+
+
+def is_plain_relu(module: object) -> bool:
+    """Whether a module is a ReLU, no subclass, that nobody looks at."""
+    return type(module) is ReLU and unseen(module)
 
 
 def activated(
@@ -188,10 +192,10 @@ def activated(
 ) -> Tensor:
     """activation(norm(x) + residual), or without a residual activation(norm(x)).
 
-    Batch norm in training and ReLU are one gate, with the addition between them, where nobody looks
-    at the numbers between; the results are the same.
+    Batch norm and ReLU are one gate, with the addition between them, where nobody looks at the
+    numbers between; the results are the same.
     """
-    if fusable(norm, activation):
+    if type(norm) in NORMS and unseen(norm) and is_plain_relu(activation):
         return norm.forward(x, residual=residual, relu=True)
     x = norm(x)
     return activation(x if residual is None else x + residual)

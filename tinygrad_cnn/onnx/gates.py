@@ -296,6 +296,14 @@ def cumsum(g: Graph, step: Step, x: str, dim: int, dtype: object) -> str:
     return g.node("CumSum", x, g.constant(np.asarray(dim, np.int64)))
 
 
+def linear(g: Graph, step: Step, x: str, w: str, b: str) -> str:
+    """Gemm for matrices; else MatMul and Add."""
+    if step.inputs[0].ndim == 2:
+        return g.node("Gemm", *([x, w, b] if b else [x, w]), transB=1)
+    z = g.node("MatMul", x, g.node("Transpose", w, perm=(1, 0)))
+    return g.node("Add", z, b) if b else z
+
+
 def contract(g: Graph, step: Step, *xs: str, terms: tuple, out: str) -> str:
     """einsum."""
     return g.node("Einsum", *xs, equation=f"{','.join(terms)}->{out}")
@@ -375,6 +383,7 @@ TRANSLATORS: dict[str, Callable[..., Any]] = {
     "conv_dx": windows.conv_dx,
     "max_pool": windows.max_pool,
     "window_sum": windows.window_sum,
+    "window_mean": windows.window_mean,
     "resample": windows.resample,
     **{
         f.__name__: f
@@ -392,7 +401,7 @@ TRANSLATORS: dict[str, Callable[..., Any]] = {
                 put_at,
                 take_along,
             ),
-            *(cumsum, contract, batch_norm),
+            *(cumsum, contract, linear, batch_norm),
         )
     },
 }

@@ -7,6 +7,7 @@ as an attribute, both are there. `training` and `opset` are the model's.
 
 from collections.abc import Callable
 
+from ..nn import Buffer
 from ..nn import functional as F
 from ..ops import activation, comparison, contract, erf, pointwise, reduce, trigonometry
 from ..ops import shape as shapes
@@ -56,8 +57,10 @@ def batch_normalization(
     spatial: int = 1,
     training_mode: int = 0,
 ) -> Tensor:
-    """Batch norm; in a model that is trained with the batch's statistics."""
-    return F.batch_norm(x, mean, var, scale, b, training, 1 - momentum, epsilon)
+    """Batch norm; in a model that is trained with the batch's statistics, if it has its own to
+    track: what a network is given or computes is taken as it is."""
+    tracks = training and isinstance(mean, Buffer) and isinstance(var, Buffer)
+    return F.batch_norm(x, mean, var, scale, b, tracks, 1 - momentum, epsilon)
 
 
 def lrn(

@@ -6,7 +6,6 @@ A pattern is a function of a step. It returns a Plan, or None where the step is 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from . import windows
 from .graph import Graph, made
 from .tracing import Sketch, Step
 
@@ -78,22 +77,6 @@ def normalised(step: Step) -> Plan | None:
     return operator("BatchNormalization", centred.inputs[0], *vectors, epsilon=eps)
 
 
-def averaged(step: Step) -> Plan | None:
-    """The sum of windows, over their size, as AveragePool."""
-    sums = made(step.inputs[0], "window_sum")
-    if sums is None or isinstance(step.inputs[1], Sketch):
-        return None
-    settings = sums.settings
-    window = settings["window"]
-    size = 1
-    for n in window:
-        size *= n
-    if max(settings["dilation"]) > 1 or step.inputs[1] != 1 / size:
-        return None
-    given = {"window": window, "stride": settings["stride"]}
-    return Plan(windows.average, sums.inputs, given | {"pads": windows.ends(sums, **settings)})
-
-
 def locally_normalised(step: Step) -> Plan | None:
     """x · (k + α/n Σ x² over n neighbouring channels)^-β for an odd n, as LRN.
 
@@ -143,6 +126,6 @@ def pooled_evenly(step: Step) -> Plan | None:
 PATTERNS = {
     "matmul": (linear,),
     "add": (affine, normalised),
-    "mul": (averaged, locally_normalised),
+    "mul": (locally_normalised,),
     "mean": (pooled_evenly,),
 }

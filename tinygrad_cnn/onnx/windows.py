@@ -114,6 +114,25 @@ def window_sum(
     return g.node("Mul", z, g.value(float(math.prod(window)), step.output.dtype))
 
 
+def window_mean(
+    g: Graph,
+    step: Step,
+    x: str,
+    window: tuple,
+    stride: tuple,
+    padding: tuple,
+    dilation: tuple,
+    out: tuple,
+    count: int,
+) -> str:
+    """AveragePool, where sums are taken over the number of elements of a window."""
+    if max(dilation) == 1 and count == math.prod(window):
+        pads = ends(step, window, stride, padding, dilation, out)
+        return average(g, step, x, window, stride, pads)
+    z = window_sum(g, step, x, window, stride, padding, dilation, out)
+    return g.node("Mul", z, g.value(1 / count, step.output.dtype))
+
+
 def resample(g: Graph, step: Step, x: str, dim: int, taps: object) -> str:
     """Gather where every new place is an old one, else a product with the matrix of shares."""
     ndim = step.output.ndim

@@ -193,6 +193,7 @@ def attach() -> None:
     for space in (inplace, convert, create, sample):
         space.attach(Tensor)
     TensorNode.fit = staticmethod(fit)
+    TensorNode.total = staticmethod(pointwise.gradient_sum)
 
 
 attach()

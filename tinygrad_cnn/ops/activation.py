@@ -22,7 +22,7 @@ SELU_SCALE = 1.0507009873554805
 # --- sigmoids -------------------------------------------------------------------------------------
 
 
-@gate(floats=True, x=lambda g, z: g * (1.0 - z * z))
+@gate(floats=True, x=lambda g, z: tanh_dx(g, z))
 def tanh(x):
     """The hyperbolic tangent.
 
@@ -31,13 +31,25 @@ def tanh(x):
     return xp(x).tanh(x)
 
 
-@gate(floats=True, x=lambda g, z: g * (z * (1.0 - z)))
+@composite
+def tanh_dx(g, z):
+    """The gradient of tanh for its input: g (1 - z²)."""
+    return g * (1.0 - z * z)
+
+
+@gate(floats=True, x=lambda g, z: sigmoid_dx(g, z))
 def sigmoid(x):
     """1 / (1 + e^-x); where e^-x overflows, 0.
 
     Rule: dz/dx = z (1 - z).
     """
     return 1.0 / (xp(x).exp(-x) + 1.0)
+
+
+@composite
+def sigmoid_dx(g, z):
+    """The gradient of sigmoid for its input: g z (1 - z)."""
+    return g * (z * (1.0 - z))
 
 
 @gate(floats=True, x=lambda g, x: g * sigmoid(-x))
@@ -188,6 +200,7 @@ def celu(x, *, alpha=1.0):
 
 
 @gate(
+    autocast="float32",
     floats=True,
     x=lambda g, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)),
 )

@@ -6,19 +6,21 @@ operands and calls one of the two.
 Differs: from PyTorch, which refuses operands of unequal dtype; here they meet in their common one.
 """
 
+import math
 import string
 
-from ..gate import gate
+from ..gate import composite, gate
 from ..kernels import xp
 from ..kernels.shapes import axes_of, axis_of, check_matmul
 from .indexing import getitem
 from .joining import stack, unbind
+from .reduce import sum
 from .shape import expand, movedim, reshape, transpose, unsqueeze
 
 # --- matrices and vectors -------------------------------------------------------------------------
 
 
-@gate(x=lambda g, y: matmul_dx(g, y), y=lambda g, x: matmul_dy(g, x))
+@gate(autocast="low", x=lambda g, y: matmul_dx(g, y), y=lambda g, x: matmul_dy(g, x))
 def matmul(x, y):
     """The matrix product; a vector counts as a row on the left and as a column on the right.
 
@@ -31,6 +33,46 @@ def matmul(x, y):
     """
     check_matmul(x, y)
     return x @ y
+
+
+@gate(
+    autocast="low",
+    x=lambda g, w: linear_dx(g, w),
+    w=lambda g, x: linear_dw(g, x),
+    b=lambda g: sum(g, (*range(g.ndim - 1),)) if g.ndim > 1 else g,
+)
+def linear(x, w, b):
+    """x wᵀ, plus b where it is not None.
+
+    Shape: x (..., I), w (O, I), b (O,) -> (..., O).
+
+    Rule: dx = g w, dw = gᵀ x summed over leading axes, db = Σ g over them.
+    """
+    z = xp(x).matmul(x, w.T)
+    return z if b is None else z + b
+
+
+@composite
+def linear_dx(g, w):
+    """The gradient of linear for its input: g w.
+
+    Shape: g (..., O), w (O, I) -> (..., I).
+    """
+    return matmul(g, w)
+
+
+@composite
+def linear_dw(g, x):
+    """The gradient of linear for its weights: gᵀ x.
+
+    Shape: g (..., O), x (..., I) -> (O, I).
+    """
+    return matmul(swap(flattened(g)), flattened(x))
+
+
+def flattened(x):
+    """x with all its axes but the last made one."""
+    return reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 def matmul_dx(g, y):
@@ -181,7 +223,11 @@ def weighted(name: str, x, product, beta, alpha):
 # --- any axes -------------------------------------------------------------------------------------
 
 
-@gate(many=True, all=lambda g, xs, terms, out, needs: contract_dx(g, xs, terms, out, needs))
+@gate(
+    autocast="low",
+    many=True,
+    all=lambda g, xs, terms, out, needs: contract_dx(g, xs, terms, out, needs),
+)
 def contract(xs, *, terms, out):
     """einsum with one letter per axis, none twice in a term; sizes of 1 broadcast.
 

@@ -13,9 +13,11 @@ dilation hold one whole number per axis of space; padding is the same on both si
 import itertools
 import math
 
-from ..gate import gate
+from ..gate import composite, gate
 from ..kernels import xp
 from ..kernels.shapes import out_size
+from .activation import relu_dx
+from .norm import running_norm
 from .reduce import sum
 
 
@@ -71,14 +73,26 @@ def weights(w, groups: int):
     return w.reshape(groups, w.shape[0] // groups, math.prod(w.shape[1:]))
 
 
+def input_dx(g, w, held, *settings):
+    """The gradient for x, added to what is held where that is not None."""
+    if held is None:
+        return conv_dx(g, w, *settings)
+    return conv_dx_onto(g, w, held, *settings, spare=True)
+
+
+@composite
 def bias_dx(g):
-    """The gradient for a bias per channel."""
+    """The gradient for a bias per channel: Σ g over samples and places.
+
+    Shape: g (N, K, *out) -> (K,).
+    """
     return sum(g, (0, *range(2, g.ndim)))
 
 
 @gate(
-    x=lambda g, w, x_shape, stride, padding, dilation, groups: conv_dx(
-        g, w, x_shape[2:], stride, padding, dilation, groups
+    autocast="low",
+    x=lambda g, w, x_shape, x_held, stride, padding, dilation, groups: input_dx(
+        g, w, x_held, x_shape[2:], stride, padding, dilation, groups
     ),
     w=lambda g, x, w_shape, stride, padding, dilation, groups: conv_dw(
         g, x, w_shape[2:], stride, padding, dilation, groups
@@ -99,7 +113,49 @@ def conv(x, w, b, *, stride, padding, dilation, groups):
     return z if b is None else z + b.reshape(-1, *[1] * len(stride))
 
 
+def conv_relu_dx(g, z, x, w, needs, held, stride, padding, dilation, groups):
+    """The gradients of conv_relu for x, w and the bias, where they are needed; held: see gate."""
+    settings = (stride, padding, dilation, groups)
+    u = relu_dx(g, z)
+    gx = None if needs[0] is None else input_dx(u, w, held, x.shape[2:], *settings)
+    gw = None if needs[1] is None else conv_dw(u, x, w.shape[2:], *settings)
+    return gx, gw, None if needs[2] is None else bias_dx(u)
+
+
 @gate(
+    autocast="low",
+    all=lambda g, z, x, w, needs, x_held, stride, padding, dilation, groups: conv_relu_dx(
+        g, z, x, w, needs, x_held, stride, padding, dilation, groups
+    ),
+)
+def conv_relu(x, w, b, *, stride, padding, dilation, groups):
+    """conv, then relu: one sweep over memory where there are two.
+
+    Shape: x (N, C, *space), w (K, C/groups, *window), b (K,) -> (N, K, *out).
+
+    Rule: with u = g where z > 0, else 0: dx = conv_dx(u, w), dw = conv_dw(u, x), db = Σ u.
+    """
+    z = conv(x, w, b, stride, padding, dilation, groups)
+    return xp(z).maximum(z, 0)
+
+
+@composite
+def conv_norm(
+    x, w, b, mean, variance, weight, bias, residual, *, eps, relu, stride, padding, dilation, groups
+):
+    """running_norm of conv: a convolution, a batch norm in evaluation, a skip and an activation.
+
+    A kernel folds the norm into the weights and does what follows the sums while they are at hand.
+
+    Shape: x (N, C, *space), w (K, C/groups, *window), residual (N, K, *out), all others (K,)
+    -> (N, K, *out).
+    """
+    z = conv(x, w, b, stride, padding, dilation, groups)
+    return running_norm(z, mean, variance, weight, bias, residual, eps, relu)
+
+
+@gate(
+    autocast="low",
     u=lambda g, w, stride, padding, dilation, groups: conv(
         g, w, None, stride, padding, dilation, groups
     ),
@@ -119,6 +175,15 @@ def conv_dx(u, w, *, space, stride, padding, dilation, groups):
     cols = xp(u).matmul(weights(w, groups).swapaxes(-1, -2), rows(u, groups))
     cols = cols.reshape(n, w.shape[1] * groups, *window, *out)
     return summed(cols, space, stride, padding, dilation)
+
+
+@composite
+def conv_dx_onto(u, w, onto, *, space, stride, padding, dilation, groups, spare=False):
+    """onto + conv_dx; spare: a kernel may write over onto.
+
+    Shape: u (N, K, *out), w (K, C/groups, *window), onto (N, C, *space) -> (N, C, *space).
+    """
+    return onto + conv_dx(u, w, space, stride, padding, dilation, groups)
 
 
 def summed(cols, space: tuple, stride: tuple, padding: tuple, dilation: tuple):

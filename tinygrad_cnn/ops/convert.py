@@ -1,6 +1,6 @@
 """Tensors in another dtype, on another device, or in memory of their own."""
 
-from ..kernels import dtype_of, is_device, is_float
+from ..kernels import dtype_of, exact, is_device, is_float, pinned
 from ..recorder import common_dtype
 from ..tensor import Device, Tensor
 from .shape import cast, clone, move
@@ -36,8 +36,8 @@ def to(x: Tensor, *where, device=None, dtype=None, non_blocking: bool = False, c
             dtype = target
     made = in_dtype(x, dtype)
     if device is not None:
-        device = Device(device)
-        if device.type != x.device.type:
+        device = exact(Device(device))
+        if device != x.device:
             made = move(made, device=str(device), home=str(x.device))
     return clone(made) if copy and made is x else made
 
@@ -105,6 +105,15 @@ def cuda(x, device=None, non_blocking: bool = False):
     return to(x, device=device)
 
 
+def pin_memory(x):
+    """x in page-locked memory of the host, from which a GPU copies by itself.
+
+    Differs: where there is no GPU it is x itself.
+    """
+    raw = pinned(x.raw)
+    return x if raw is x.raw else Tensor(raw)
+
+
 def tensor_given(name: str, x) -> Tensor:
     """x, a Tensor.
 
@@ -138,7 +147,7 @@ def result_type(tensor1, tensor2):
 def attach(cls: type) -> None:
     """Give Tensor its conversions."""
     cls.type = type_
-    for method in (to, type_as, contiguous, cpu, cuda):
+    for method in (to, type_as, contiguous, cpu, cuda, pin_memory):
         setattr(cls, method.__name__, method)
     for name, dtype in SHORT.items():
         setattr(cls, name, short(dtype))

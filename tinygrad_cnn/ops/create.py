@@ -24,7 +24,13 @@ def made(raw, requires_grad: bool) -> Tensor:
 
 def space_of(device):
     """The backend of a device; None means that of the context, or the CPU."""
-    return named((Device.default() if device is None else Device(device)).type)
+    return named(str(Device.default() if device is None else Device(device)))
+
+
+def typed(raw, dtype):
+    """An array in another dtype, where it lies."""
+    with kernels.on(raw):
+        return raw.astype(dtype)
 
 
 def sizes_of(name: str, sizes: tuple, size=None) -> tuple[int, ...]:
@@ -179,7 +185,7 @@ def arange(
         raise RuntimeError(f"arange: start and end are finite, got {start} and {end}")
     if step == 0 or (end - start) / step < 0:
         raise RuntimeError(f"arange: no step of {step} leads from {start} to {end}")
-    return made(space_of(device).xp.arange(start, end, step).astype(dtype), requires_grad)
+    return made(typed(space_of(device).xp.arange(start, end, step), dtype), requires_grad)
 
 
 def check_steps(name: str, steps) -> None:
@@ -197,7 +203,7 @@ def linspace(
     check_steps("linspace", steps)
     start, end = number_of("linspace", start), number_of("linspace", end)
     dtype = kernels.DEFAULT if dtype is None else dtype_of(dtype)
-    return made(space_of(device).xp.linspace(start, end, steps).astype(dtype), requires_grad)
+    return made(typed(space_of(device).xp.linspace(start, end, steps), dtype), requires_grad)
 
 
 def logspace(
@@ -209,7 +215,7 @@ def logspace(
     dtype = kernels.DEFAULT if dtype is None else dtype_of(dtype)
     xp = space_of(device).xp
     powers = xp.power(float(number_of("logspace", base)), xp.linspace(start, end, steps))
-    return made(powers.astype(dtype), requires_grad)
+    return made(typed(powers, dtype), requires_grad)
 
 
 # --- like another tensor --------------------------------------------------------------------------

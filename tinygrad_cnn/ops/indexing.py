@@ -6,7 +6,7 @@ PyTorch takes them: a whole number drops its axis, wherever arrays stand beside 
 
 import operator
 
-from ..gate import gate
+from ..gate import composite, gate
 from ..kernels import np, xp
 from ..kernels.shapes import axes_taken, axis_of, key_error
 from ..tensor import Tensor
@@ -16,7 +16,7 @@ WHOLE = slice(None)
 # --- by keys --------------------------------------------------------------------------------------
 
 
-@gate(x=lambda g, key, x_shape: put_at(g, key=key, shape=x_shape))
+@gate(x=lambda g, key, x_shape, x_held: put_back(g, x_held, key, x_shape))
 def index(x, *, key):
     """x[key] for a key of raw parts: whole numbers, slices, None, Ellipsis, masks, arrays.
 
@@ -28,6 +28,22 @@ def index(x, *, key):
         return x[key]
     except IndexError:
         raise key_error(tuple(x.shape), key) from None
+
+
+def put_back(g, held, key, shape: tuple):
+    """The gradient for what was indexed, added to what is held where that is not None."""
+    if held is None:
+        return put_at(g, key=key, shape=shape)
+    return put_onto(g, held, key=key, spare=True)
+
+
+@composite
+def put_onto(x, onto, *, key, spare=False):
+    """onto, with x added at `key`; spare: a kernel may write over onto.
+
+    Shape: onto (*) -> the same.
+    """
+    return onto + put_at(x, key=key, shape=onto.shape)
 
 
 @gate(x=lambda g, key: index(g, key=key))

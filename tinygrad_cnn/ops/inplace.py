@@ -9,7 +9,7 @@ import functools
 import inspect
 
 from ..graph import STATE, stamp
-from ..kernels import can_cast, is_float, np
+from ..kernels import can_cast, is_float, np, on
 from ..tensor import Tensor, wrap
 from . import (
     activation,
@@ -98,7 +98,8 @@ def write(x: Tensor, name: str, gate, *args) -> Tensor:
         raise RuntimeError(f"{name}: result type {z.dtype} can't be cast to {x.dtype}")
     if z.shape != x.shape:
         raise RuntimeError(f"{name}: a result of shape {z.shape} for a tensor of {x.shape}")
-    x.raw[...] = z.raw
+    with on(x.raw):
+        x.raw[...] = z.raw
     stamp(x.raw)
     return x
 
@@ -114,7 +115,7 @@ def put(x: Tensor, key, value) -> Tensor:
     while getattr(value, "ndim", 0) and value.shape[0] == 1:
         value = value[0]  # NumPy takes leading axes of size 1 for more than one element
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), on(x.raw):
             x.raw[key] = rounded(x, value)
     except OverflowError as error:
         raise RuntimeError(f"{x.dtype} cannot hold {value}") from error

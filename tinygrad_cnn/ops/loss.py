@@ -22,7 +22,7 @@ def centred(x, dim: int):
 # --- softmax --------------------------------------------------------------------------------------
 
 
-@gate(floats=True, x=lambda g, z, dim: softmax_dx(g, z, dim=dim))
+@gate(autocast="float32", floats=True, x=lambda g, z, dim: softmax_dx(g, z, dim=dim))
 def softmax(x, *, dim):
     """e^x over the sum of e^x along `dim`, without overflow.
 
@@ -38,7 +38,7 @@ def softmax_dx(g, z, *, dim):
     return z * (g - sum(g * z, dim, True))
 
 
-@gate(floats=True, x=lambda g, z, dim: log_softmax_dx(g, z, dim=dim))
+@gate(autocast="float32", floats=True, x=lambda g, z, dim: log_softmax_dx(g, z, dim=dim))
 def log_softmax(x, *, dim):
     """The logarithm of softmax, exact also where softmax underflows.
 
@@ -126,6 +126,7 @@ def surprise(x):
 
 
 @gate(
+    autocast="float32",
     floats=True,
     x=lambda g, x, target, weight, ignore_index, label_smoothing, reduction: class_cross_entropy_dx(
         g, x, target, weight, ignore_index, label_smoothing, reduction
@@ -164,6 +165,7 @@ def cross_entropy_dx(g, x, shares):
 
 
 @gate(
+    autocast="float32",
     floats=True,
     x=lambda g, x, target, weight, label_smoothing, reduction: cross_entropy_dx(
         g, x, soft_shares(target, weight, label_smoothing, reduction)
@@ -194,6 +196,7 @@ def soft_cross_entropy_dt(g, x, weight, *, label_smoothing, reduction):
 
 
 @gate(
+    autocast="float32",
     floats=True,
     x=lambda g, target, weight, ignore_index, reduction, x_shape: nll_dx(
         g, target, weight, ignore_index, reduction, x_shape
@@ -221,6 +224,7 @@ def nll_dx(g, target, weight, ignore_index: int, reduction: str, shape: tuple):
 
 
 @gate(
+    autocast="float32",
     floats=True,
     x=lambda g, x, target: div(g * (x - target), maximum(x * (1.0 - x), 1e-12)),
     target=lambda g, x: g * (log_within(1.0 - x) - log_within(x)),

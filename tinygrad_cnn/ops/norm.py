@@ -8,8 +8,9 @@ import math
 
 from ..gate import composite, gate
 from ..kernels import xp
+from .activation import relu as rectified
 from .activation import relu_dx
-from .pointwise import div, pow
+from .pointwise import div, pow, rsqrt
 from .reduce import mean, sum
 from .shape import reshape
 
@@ -20,10 +21,11 @@ def per_channel(ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 
 @gate(
+    autocast="restored",
     floats=True,
     z_if="relu",
-    all=lambda g, z, x, weight, aux, needs, eps, relu: batch_norm_dx(
-        g, z, x, weight, aux=aux, eps=eps, relu=relu, skip=needs[3] is not None
+    all=lambda g, z, x, weight, aux, needs, spare, eps, relu: batch_norm_dx(
+        g, z, x, weight, aux=aux, eps=eps, relu=relu, skip=needs[3] is not None, spare=spare
     ),
 )
 def batch_norm(x, weight, bias, residual, *, eps, relu):
@@ -52,10 +54,11 @@ def batch_norm(x, weight, bias, residual, *, eps, relu):
 
 
 @composite
-def batch_norm_dx(g, z, x, weight, *, aux, eps, relu, skip=True):
+def batch_norm_dx(g, z, x, weight, *, aux, eps, relu, skip=True, spare=False):
     """The gradients of batch_norm for x, weight, bias and, with `skip`, residual.
 
-    aux (mean, variance) is for kernels only: traced again, both must be functions of x.
+    aux (mean, variance) and spare, whether g may be written over, are for kernels only: traced
+    again, mean and variance must be functions of x.
     """
     axes, shape = per_channel(x.ndim)
     if relu:
@@ -68,3 +71,22 @@ def batch_norm_dx(g, z, x, weight, *, aux, eps, relu, skip=True):
     inner = g - gb * share - xhat * (gw * share)
     gx = reshape(weight, shape) * rstd * inner
     return gx, reshape(gw, (-1,)), reshape(gb, (-1,)), g if skip else None
+
+
+@composite
+def running_norm(x, mean, variance, weight, bias, residual, *, eps, relu):
+    """weight (x - mean) / √(variance + eps) + bias, + residual, then relu: batch norm evaluated.
+
+    What is None is left out; relu says whether there is one.
+
+    Shape: x, residual (N, C, *space), all others (C,) -> (N, C, *space).
+
+    Source: Ioffe & Szegedy 2015, algorithm 2.
+    """
+    shape = (-1, *[1] * (x.ndim - 2))
+    scale = rsqrt(variance + eps)
+    scale = scale if weight is None else weight * scale
+    z = (x - reshape(mean, shape)) * reshape(scale, shape)
+    z = z if bias is None else z + reshape(bias, shape)
+    z = z if residual is None else z + residual
+    return rectified(z) if relu else z

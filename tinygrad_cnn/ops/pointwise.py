@@ -14,6 +14,12 @@ from .comparison import eq, floor_divide, isfinite, logical_and, sign, trunc
 # --- arithmetic -----------------------------------------------------------------------------------
 
 
+@composite
+def gradient_sum(x, y, *, spare=False):
+    """x + y; spare: a kernel may write over x."""
+    return x + y
+
+
 @gate(x=same, y=same)
 def add(x, y):
     """x + y.
@@ -90,6 +96,7 @@ def fmod(x, y):
 
 
 @gate(
+    autocast="float32",
     x=lambda g, x, y: where(eq(y, 0.0), 0.0, g * (y * pow(x, y - 1.0))),
     y=lambda g, z, x, y: where(logical_and(eq(x, 0.0), y >= 0), 0.0, g * (z * log(x))),
 )
@@ -130,7 +137,7 @@ def abs(x):
 # --- powers of e and their inverses ---------------------------------------------------------------
 
 
-@gate(floats=True, x=lambda g, z: g * z)
+@gate(autocast="float32", floats=True, x=lambda g, z: g * z)
 def exp(x):
     """e^x.
 
@@ -139,7 +146,7 @@ def exp(x):
     return xp(x).exp(x)
 
 
-@gate(floats=True, x=lambda g, z: g * (z + 1.0))
+@gate(autocast="float32", floats=True, x=lambda g, z: g * (z + 1.0))
 def expm1(x):
     """e^x - 1, exact near 0.
 
@@ -148,7 +155,7 @@ def expm1(x):
     return xp(x).expm1(x)
 
 
-@gate(floats=True, x=lambda g, x: div(g, x))
+@gate(autocast="float32", floats=True, x=lambda g, x: div(g, x))
 def log(x):
     """The natural logarithm.
 
@@ -157,7 +164,7 @@ def log(x):
     return xp(x).log(x)
 
 
-@gate(floats=True, x=lambda g, x: div(g, x * math.log(2.0)))
+@gate(autocast="float32", floats=True, x=lambda g, x: div(g, x * math.log(2.0)))
 def log2(x):
     """The logarithm to base 2.
 
@@ -166,7 +173,7 @@ def log2(x):
     return xp(x).log2(x)
 
 
-@gate(floats=True, x=lambda g, x: div(g, x + 1.0))
+@gate(autocast="float32", floats=True, x=lambda g, x: div(g, x + 1.0))
 def log1p(x):
     """log(1 + x), exact near 0.
 
@@ -190,7 +197,7 @@ def rsqrt(x):
     return pow(x, -0.5)
 
 
-@gate(floats=True, x=lambda g, z: g * (z * math.log(2.0)))
+@gate(autocast="float32", floats=True, x=lambda g, z: g * (z * math.log(2.0)))
 def exp2(x):
     """2^x.
 
@@ -199,7 +206,7 @@ def exp2(x):
     return xp(x).exp2(x)
 
 
-@gate(floats=True, x=lambda g, x: div(g, x * math.log(10.0)))
+@gate(autocast="float32", floats=True, x=lambda g, x: div(g, x * math.log(10.0)))
 def log10(x):
     """The logarithm to base 10.
 

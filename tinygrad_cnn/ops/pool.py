@@ -120,6 +120,21 @@ def window_sum(x, *, window, stride, padding, dilation, out):
 
 
 @gate(
+    x=lambda g, window, stride, padding, dilation, count, x_shape: window_sum_dx(
+        g * (1 / count), x_shape[2:], window, stride, padding, dilation
+    ),
+)
+def window_mean(x, *, window, stride, padding, dilation, out, count):
+    """The sum of each window, zeros around, over `count`.
+
+    Shape: x (N, C, *space) -> (N, C, *out).
+
+    Rule: every element gets the gradients of the windows it lies in, over count.
+    """
+    return window_sum(x, window, stride, padding, dilation, out) * (1 / count)
+
+
+@gate(
     u=lambda g, window, stride, padding, dilation, u_shape: window_sum(
         g, window, stride, padding, dilation, u_shape[2:]
     ),

@@ -71,7 +71,7 @@ def filled_axes(name: str, shape: tuple, dim) -> tuple[int, ...]:
 # --- sums -----------------------------------------------------------------------------------------
 
 
-@gate(x=lambda g, x_shape, dim: spread(g, x_shape, dim))
+@gate(autocast="float32", x=lambda g, x_shape, dim: spread(g, x_shape, dim))
 def sum(x, *, dim=None, keepdim=False, dtype=None):
     """The sum over `dim`; whole numbers and truth values are counted as int64.
 
@@ -186,7 +186,7 @@ def norm(x, p="fro", dim=None, keepdim: bool = False, dtype=None):
     return where(nothing, 0.0, pow(where(nothing, 1.0, total), 1.0 / p))
 
 
-@gate(floats=True, x=lambda g, z, x, dim: euclidean_norm_dx(g, z, x, dim=dim))
+@gate(autocast="float32", floats=True, x=lambda g, z, x, dim: euclidean_norm_dx(g, z, x, dim=dim))
 def euclidean_norm(x, *, dim=None, keepdim=False):
     """The Euclidean norm over `dim`.
 
@@ -203,7 +203,7 @@ def euclidean_norm_dx(g, z, x, *, dim):
     return where(eq(z, 0.0), 0.0, x * div(reshape(g, shape), z))
 
 
-@gate(x=lambda g, dim: flip(cumsum(flip(g, dim), dim=dim), dim))
+@gate(autocast="float32", x=lambda g, dim: flip(cumsum(flip(g, dim), dim=dim), dim))
 def cumsum(x, *, dim, dtype=None):
     """The sums of all elements up to each one along `dim`.
 
@@ -389,7 +389,7 @@ def all(x, *, dim=None, keepdim=False):
     return xp(x).all(x, axis=axes_of(x.ndim, dim), keepdims=keepdim)
 
 
-@gate(floats=True, x=lambda g, z, x, dim: logsumexp_dx(g, z, x, dim=dim))
+@gate(autocast="float32", floats=True, x=lambda g, z, x, dim: logsumexp_dx(g, z, x, dim=dim))
 def logsumexp(x, *, dim, keepdim=False):
     """log Σ e^x over `dim`, without overflow.
 

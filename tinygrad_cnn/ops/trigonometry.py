@@ -24,7 +24,7 @@ def cos(x):
     return xp(x).cos(x)
 
 
-@gate(floats=True, x=lambda g, z: g * (z * z + 1.0))
+@gate(autocast="float32", floats=True, x=lambda g, z: g * (z * z + 1.0))
 def tan(x):
     """The tangent of x in radians.
 
@@ -33,7 +33,7 @@ def tan(x):
     return xp(x).tan(x)
 
 
-@gate(floats=True, x=lambda g, x: div(g, sqrt(1.0 - x * x)))
+@gate(autocast="float32", floats=True, x=lambda g, x: div(g, sqrt(1.0 - x * x)))
 def asin(x):
     """The angle in [-π/2, π/2] whose sine is x.
 
@@ -42,7 +42,7 @@ def asin(x):
     return xp(x).arcsin(x)
 
 
-@gate(floats=True, x=lambda g, x: -div(g, sqrt(1.0 - x * x)))
+@gate(autocast="float32", floats=True, x=lambda g, x: -div(g, sqrt(1.0 - x * x)))
 def acos(x):
     """The angle in [0, π] whose cosine is x.
 
@@ -60,7 +60,7 @@ def atan(x):
     return xp(x).arctan(x)
 
 
-@gate(floats=True, x=lambda g, x: g * cosh(x))
+@gate(autocast="float32", floats=True, x=lambda g, x: g * cosh(x))
 def sinh(x):
     """The hyperbolic sine.
 
@@ -69,7 +69,7 @@ def sinh(x):
     return xp(x).sinh(x)
 
 
-@gate(floats=True, x=lambda g, x: g * sinh(x))
+@gate(autocast="float32", floats=True, x=lambda g, x: g * sinh(x))
 def cosh(x):
     """The hyperbolic cosine.
 

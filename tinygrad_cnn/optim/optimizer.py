@@ -14,6 +14,7 @@ from typing import Any
 from .. import kernels
 from ..autograd import enable_grad, no_grad
 from ..graph import stamp
+from ..kernels.capture import on_host
 from ..tensor import Tensor
 
 NEVER_NEGATIVE = (
@@ -106,11 +107,14 @@ class Optimizer:
         self.check(complete)
         self.param_groups.append(complete)
 
+    @on_host
     @no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; returns what `closure` does, if given.
 
-        closure: computes the loss anew, with gradients, before the step.
+        closure: computes the loss anew, with gradients, before the step. In a step that is recorded
+        as a CUDA graph this is not recorded, but runs at each replay: settings and counts of steps
+        are those of that moment.
         """
         loss = None
         if closure is not None:
@@ -122,8 +126,11 @@ class Optimizer:
                 grad = p.grad
                 if grad is not None:
                     rows.append((p, grad.raw, self.state.setdefault(p, {})))
-            for p, g, state in self.swept(rows, group):
-                self.update(p, -g if group.get("maximize") else g, state, group)
+            if not rows:
+                continue
+            with kernels.on(rows[0][1]):
+                for p, g, state in self.swept(rows, group):
+                    self.update(p, -g if group.get("maximize") else g, state, group)
         return loss
 
     def swept(self, rows: list[Row], group: dict[str, Any]) -> list[Row]:

@@ -383,6 +383,7 @@ RULES: dict[str, Any] = {
     "conv_dx": transposed,
     "max_pool": windows,
     "window_sum": windows,
+    "window_mean": windows,
     "unfold": unfolded,
     "matmul": product,
     "linear": linear,

@@ -18,6 +18,7 @@ SYMBOLS = {
     "sum": "Σ",
     "sum_to": "Σ to shape",
     "window_sum": "Σ window",
+    "window_mean": "mean of window",
     "sigmoid": "σ",
     "contract": "einsum",
     "dropped": "dropout",

@@ -236,7 +236,7 @@ def spatial(seen: Field | None) -> bool:
 def window_of(node: Node, inputs: tuple) -> Window | None:
     """The window of a gate that has one."""
     name = node.gate.name
-    if name not in ("conv", "conv_dx", "max_pool", "window_sum"):
+    if name not in ("conv", "conv_dx", "max_pool", "window_sum", "window_mean"):
         return None
     s = counts.settings_of(node)
     size = s.get("window") or inputs[1].shape[2:]

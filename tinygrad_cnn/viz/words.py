@@ -226,6 +226,13 @@ WORDS = {
         "Every element gets the gradients of the windows it lies in.",
         "window sum({0})",
     ),
+    "window_mean": Words(
+        "Mean averages",
+        "The output is the sum of each window over a number, mostly that of its elements.",
+        "Mean shares",
+        "Every element gets the gradients of the windows it lies in, over that number.",
+        "window mean({0})",
+    ),
     "reshape": Words(
         "Reshape",
         "The same numbers in another shape.",

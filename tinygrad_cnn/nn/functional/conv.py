@@ -1,49 +1,77 @@
 """Convolutions, and transposed convolutions, their gradients under another name."""
 
+import functools
 from collections.abc import Sequence
 
 from ...ops import conv, indexing, shape
 from ...tensor import Tensor
-from .window import Size, batched, behind, check_tensors, per_axis, sliding, spans
+from .norm import Running, check_shapes
+from .window import Size, Sliding, batched, behind, check_tensors, per_axis, sliding, spans
 
 Table = Sequence[str | Sequence[int]]  # which maps are linked
 
 
 def check_weights(
-    name: str, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int, transposed: bool
+    name: str, x: tuple, weight: tuple, bias: tuple | None, groups: int, transposed: bool
 ) -> None:
-    """Raise unless x, weight, bias and groups fit one another."""
-    check_tensors(name, weight=weight)
-    if weight.ndim != x.ndim:
+    """Raise RuntimeError unless the shapes of x, weight and bias, and groups, fit one another."""
+    if len(weight) != len(x):
         layout = "(C, K/groups, *window)" if transposed else "(K, C/groups, *window)"
         raise RuntimeError(
-            f"{name}: expected a weight of {x.ndim} axes, {layout}, got shape {weight.shape}"
+            f"{name}: expected a weight of {len(x)} axes, {layout}, got shape {weight}"
         )
     per_axis(f"{name}: groups", groups, 1)
-    if weight.shape[0] % groups:
+    if weight[0] % groups:
         side = "input" if transposed else "output"
         raise RuntimeError(
-            f"{name}: groups has to divide the {weight.shape[0]} {side} channels of a weight of "
-            f"shape {weight.shape}, got {groups}"
+            f"{name}: groups has to divide the {weight[0]} {side} channels of a weight of shape "
+            f"{weight}, got {groups}"
         )
-    one_side, other = weight.shape[0], weight.shape[1] * groups
+    one_side, other = weight[0], weight[1] * groups
     takes, gives = (one_side, other) if transposed else (other, one_side)
-    if x.shape[1] != takes:
+    if x[1] != takes:
         raise RuntimeError(
-            f"{name}: a weight of shape {weight.shape} with groups={groups} takes {takes} "
-            f"channels, got {x.shape[1]} in an input of shape {x.shape}"
+            f"{name}: a weight of shape {weight} with groups={groups} takes {takes} channels, got "
+            f"{x[1]} in an input of shape {x}"
         )
+    if bias is not None and bias != (gives,):
+        raise RuntimeError(
+            f"{name}: a weight of shape {weight} takes a bias of shape {(gives,)}, got {bias}"
+        )
+
+
+def shapes_of(name: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> tuple:
+    """The shapes of the three; None for a bias that is not there.
+
+    Raises: TypeError for what is no Tensor.
+    """
+    check_tensors(name, weight=weight)
     if bias is None:
-        return
+        return x.shape, weight.shape, None
     check_tensors(name, bias=bias)
-    if bias.shape != (gives,):
-        raise RuntimeError(
-            f"{name}: a weight of shape {weight.shape} takes a bias of shape {(gives,)}, got "
-            f"{bias.shape}"
-        )
+    return x.shape, weight.shape, bias.shape
 
 
 # --- convolution ----------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=1024, typed=True)
+def arranged(
+    name: str,
+    x: tuple[int, ...],
+    weight: tuple[int, ...],
+    bias: tuple[int, ...] | None,
+    stride: Size,
+    padding: Size | str,
+    dilation: Size,
+    groups: int,
+) -> Sliding:
+    """How windows slide in a convolution of tensors of these shapes, found once.
+
+    Raises: TypeError or RuntimeError for what does not fit.
+    """
+    check_weights(name, x, weight, bias, groups, transposed=False)
+    return sliding(name, x[2:], weight[2:], stride, padding, dilation)
 
 
 def convolved(
@@ -56,15 +84,30 @@ def convolved(
     dilation: Size,
     groups: int,
     flip: bool,
+    *,
+    norm: Running | None = None,
+    residual: Tensor | None = None,
+    relu: bool = False,
 ) -> Tensor:
-    """conv1d, conv2d and conv3d: `rank` axes of space."""
+    """conv1d, conv2d and conv3d: `rank` axes of space; and what may be computed along with them.
+
+    norm: batch norm by running statistics, of the result. residual: what is then added, for a batch
+    that is normed. relu: whether the activation follows.
+    """
     name = f"conv{rank}d"
     x = batched(name, input, rank)
-    check_weights(name, x, weight, bias, groups, transposed=False)
-    slide = sliding(name, x.shape[2:], weight.shape[2:], stride, padding, dilation)
+    sizes = [tuple(s) if isinstance(s, list) else s for s in (stride, padding, dilation)]
+    slide = arranged(name, *shapes_of(name, x, weight, bias), *sizes, groups)
     if flip:
         weight = shape.flip(weight, tuple(range(2, weight.ndim)))
-    z = conv.conv(slide.framed(x), weight, bias, *slide.settings, groups)
+    inputs = (slide.framed(x), weight, bias)
+    settings = (*slide.settings, groups)
+    if norm is not None:
+        check_shapes(name, (len(x), weight.shape[0], *slide.out), residual=residual)
+        *statistics, eps = norm
+        z = conv.conv_norm(*inputs, *statistics, residual, eps, relu, *settings)
+    else:
+        z = (conv.conv_relu if relu else conv.conv)(*inputs, *settings)
     return z if input.ndim == rank + 2 else z[0]
 
 
@@ -148,7 +191,7 @@ def transposed(
     """conv_transpose1d, 2d and 3d: `rank` axes of space."""
     name = f"conv_transpose{rank}d"
     x = batched(name, input, rank)
-    check_weights(name, x, weight, bias, groups, transposed=True)
+    check_weights(name, *shapes_of(name, x, weight, bias), groups, transposed=True)
     stride = per_axis(f"{name}: stride", stride, rank)
     padding = per_axis(f"{name}: padding", padding, rank, 0)
     extra = per_axis(f"{name}: output_padding", output_padding, rank, 0)

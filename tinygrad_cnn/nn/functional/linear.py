@@ -1,10 +1,12 @@
 """Linear maps of vectors: dense ones, bilinear ones, and those that pick a row by its number."""
 
+from ...amp import follows
 from ...ops import comparison, contract, indexing, pointwise, shape
 from ...tensor import Tensor
 from .window import check_tensors
 
 
+@follows("low")
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input · weightᵀ + bias.
 
@@ -19,8 +21,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             f"and {weight.shape}"
         )
     check_bias("linear", weight, bias)
-    z = contract.matmul(input, shape.transpose(weight, 0, 1))
-    return z if bias is None else z + bias
+    return contract.linear(input, weight, bias)
 
 
 def check_bias(name: str, weight: Tensor, bias: Tensor | None) -> None:
@@ -35,6 +36,7 @@ def check_bias(name: str, weight: Tensor, bias: Tensor | None) -> None:
         )
 
 
+@follows("low")
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input1ᵀ · weight · input2 + bias, for each output's own matrix in weight.
 

@@ -5,7 +5,9 @@ in different ways: what has one mean is one channel.
 """
 
 import math
+from typing import NamedTuple
 
+from ...amp import follows
 from ...autograd import no_grad
 from ...ops import activation, create, norm, pointwise, pool, reduce
 from ...tensor import Tensor
@@ -76,24 +78,22 @@ def standardized(
     return z, average, variance
 
 
-def rescaled(
-    x: Tensor,
-    average: Tensor | None,
-    variance: Tensor | None,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    eps: float,
-) -> Tensor:
-    """weight (x - average) / √(variance + eps) + bias; what is None is left out.
+class Running(NamedTuple):
+    """What batch norm in evaluation knows of an input: one number per channel of each."""
+
+    mean: Tensor
+    variance: Tensor
+    weight: Tensor | None
+    bias: Tensor | None
+    eps: float
+
+
+def rescaled(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    """weight x + bias; what is None is left out.
 
     Shape: x (N, C, *space), all others (C,) -> x's.
     """
     shape = (-1, *[1] * (x.ndim - 2))
-    if average is not None:
-        x = x - average.reshape(shape)
-    if variance is not None:
-        scale = pointwise.rsqrt(variance + eps)
-        weight = scale if weight is None else weight * scale
     if weight is not None:
         x = x * weight.reshape(shape)
     return x if bias is None else x + bias.reshape(shape)
@@ -132,8 +132,8 @@ def batch_norm(
     Otherwise those two are used. The batch's variance divides by the number n of values, what
     running_var learns by n - 1. A batch of nothing moves nothing.
 
-    residual: what is added to the result, or None. relu: whether the activation follows. In
-    training the three are one sweep over memory, otherwise one after the other.
+    residual: what is added to the result, or None. relu: whether the activation follows. The
+    three are one sweep over memory, in evaluation where nothing is recorded.
 
     Shape: input, residual (N, C, *space), all others (C,) -> input's.
 
@@ -152,8 +152,8 @@ def batch_norm(
     check_shapes(name, input.shape, residual=residual)
     if not training:
         check_running(name, running, "training=True")
-        z = rescaled(input, running_mean, running_var, weight, bias, eps)
-        return finished(z, residual, relu)
+        statistics = (running_mean, running_var, weight, bias)
+        return norm.running_norm(input, *statistics, residual, eps, relu)
     count = input.shape[0] * math.prod(input.shape[2:])
     if count == 1:
         raise ValueError(
@@ -161,7 +161,7 @@ def batch_norm(
             f"{input.shape}; use more samples, or eval()"
         )
     if not input.numel():
-        return finished(rescaled(input, None, None, weight, bias, eps), residual, relu)
+        return finished(rescaled(input, weight, bias), residual, relu)
     z, average, variance = standardized(input, weight, bias, eps, residual, relu)
     track(running_mean, average, momentum)
     track(running_var, variance * (count / (count - 1)), momentum)
@@ -197,14 +197,15 @@ def instance_norm(
     check_shapes(name, (channels,), **running, weight=weight, bias=bias)
     if not use_input_stats:
         check_running(name, running, "use_input_stats=True")
-        return rescaled(input, running_mean, running_var, weight, bias, eps)
+        statistics = (running_mean, running_var, weight, bias)
+        return norm.running_norm(input, *statistics, None, eps, False)
     count = math.prod(space)
     if count == 1:
         raise ValueError(
             f"{name}: expected more than 1 element of space, got an input of shape {input.shape}"
         )
     if not input.numel():
-        return rescaled(input, None, None, weight, bias, eps)
+        return rescaled(input, weight, bias)
     of_each = [
         None if t is None else t.expand((samples, channels)).reshape(-1) for t in (weight, bias)
     ]
@@ -243,6 +244,7 @@ def check_normalized_shape(
     return shape
 
 
+@follows("float32")
 def layer_norm(
     input: Tensor,
     normalized_shape: int | tuple[int, ...],
@@ -266,6 +268,7 @@ def layer_norm(
     return z if bias is None else z + bias
 
 
+@follows("float32")
 def group_norm(
     input: Tensor,
     num_groups: int,
@@ -296,7 +299,7 @@ def group_norm(
             f"{name}: expected more than 1 value per group, got {num_groups} groups of an input of "
             f"shape {input.shape}"
         )
-    return rescaled(grouped(input, samples * num_groups, eps), None, None, weight, bias, eps)
+    return rescaled(grouped(input, samples * num_groups, eps), weight, bias)
 
 
 def rms_norm(

@@ -1,5 +1,6 @@
 """Pooling: the largest element, the average, the norm or a drawn element of windows; maxout."""
 
+import functools
 import math
 
 from ...ops import activation, comparison, create, pointwise, pool, reduce, shape
@@ -34,7 +35,23 @@ def pool_settings(
     Raises: RuntimeError for settings out of range, a border wider than half a window, or no room
     for one window; TypeError for settings that are not whole.
     """
-    rank = x.ndim - 2
+    sizes = (kernel_size, stride, padding, dilation)
+    sizes = [tuple(s) if isinstance(s, list) else s for s in sizes]
+    return dict(settled(name, x.shape, *sizes, ceil_mode))
+
+
+@functools.lru_cache(maxsize=1024, typed=True)
+def settled(
+    name: str,
+    x: tuple[int, ...],
+    kernel_size: Size,
+    stride: Size | None,
+    padding: Size,
+    dilation: Size,
+    ceil_mode: bool,
+) -> dict[str, tuple]:
+    """As pool_settings, for an x of this shape; found once."""
+    rank = len(x) - 2
     window = per_axis(f"{name}: kernel_size", kernel_size, rank)
     stride = window if stride is None else per_axis(f"{name}: stride", stride, rank)
     padding = per_axis(f"{name}: padding", padding, rank, 0)
@@ -45,12 +62,12 @@ def pool_settings(
             f"{name}: padding can be at most half of what a window reaches over, {reach}, got "
             f"{padding}"
         )
-    sizes = zip(x.shape[2:], reach, stride, padding, strict=True)
+    sizes = zip(x[2:], reach, stride, padding, strict=True)
     out = tuple([pooled_size(*of_axis, ceil_mode) for of_axis in sizes])
     if min(out) < 1:
         raise RuntimeError(
             f"{name}: a window that reaches over {reach} does not fit into an input of shape "
-            f"{x.shape} with padding {padding}"
+            f"{x} with padding {padding}"
         )
     return {
         "window": window,
@@ -146,6 +163,27 @@ def counted(size: int, window: int, stride: int, padding: int, out: int, border:
     return [min(a + window, high) - max(a, low) for a in starts]
 
 
+@functools.lru_cache(maxsize=1024)
+def divisors(
+    space: tuple[int, ...],
+    window: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    out: tuple[int, ...],
+    border: bool,
+) -> tuple[int, list[tuple[int, list[int]]]]:
+    """What sums of windows are divided by: one number for all of them, and for each axis of space
+    along which they average over unequal numbers of elements, these."""
+    number, unequal = 1, []
+    for axis, of_axis in enumerate(zip(space, window, stride, padding, out, strict=True), 2):
+        counts = counted(*of_axis, border)
+        if len(set(counts)) == 1:
+            number *= counts[0]
+        else:
+            unequal.append((axis, counts))
+    return number, unequal
+
+
 def averaged(
     rank: int,
     input: Tensor,
@@ -162,19 +200,15 @@ def averaged(
         raise RuntimeError(f"{name}: sums cannot be divided by divisor_override=0")
     x = batched(name, input, rank)
     settings = pool_settings(name, x, kernel_size, stride, padding, 1, ceil_mode)
-    z = pool.window_sum(x, **settings)
+    unequal = []
     if divisor is None:
-        divisor = 1
-        axes = zip(*[settings[n] for n in ("window", "stride", "padding", "out")], strict=True)
-        for axis, of_axis in enumerate(axes, start=2):
-            counts = counted(x.shape[axis], *of_axis, count_include_pad)
-            if len(set(counts)) == 1:
-                divisor *= counts[0]
-            else:
-                shares = create.tensor([1 / n for n in counts], dtype=z.dtype, device=z.device)
-                z = z * shares.reshape(-1, *[1] * (z.ndim - axis - 1))
-    if divisor != 1:
-        z = z * (1 / divisor)
+        how = [settings[n] for n in ("window", "stride", "padding", "out")]
+        divisor, unequal = divisors(x.shape[2:], *how, count_include_pad)
+    sums = divisor == 1
+    z = pool.window_sum(x, **settings) if sums else pool.window_mean(x, **settings, count=divisor)
+    for axis, counts in unequal:
+        shares = create.tensor([1 / n for n in counts], dtype=z.dtype, device=z.device)
+        z = z * shares.reshape(-1, *[1] * (z.ndim - axis - 1))
     return z if x.ndim == input.ndim else z[0]
 
 

@@ -17,6 +17,9 @@ def per_axis(name: str, value: Size, rank: int, least: int = 1) -> tuple[int, ..
     Raises: TypeError for anything that is not whole, RuntimeError for numbers below `least` or of
     another count; both with `name` in it.
     """
+    usual = type(value) is tuple and len(value) == rank and {*map(type, value)} == {int}
+    if usual and min(value) >= least:  # as layers hold them, which ask at every call
+        return value
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * rank
     several = f", or {rank} of them" if rank > 1 else ""
     wanted = f"{name} takes a whole number of at least {least}{several}, got {value!r}"
