@@ -78,7 +78,8 @@ class TensorNode(Node):
         if create_graph:
             saved = self.lifted(saved)
         if gate.lent and not create_graph:
-            pulled = gate.pull(self.grad, needs, *saved, **self.lend(needs))
+            lent = self.lend(needs)  # first: a call holds on to its arguments
+            pulled = gate.pull(self.grad, needs, *saved, **lent)
         else:
             pulled = gate.pull(self.grad, needs, *saved)
         for parent, g in zip(parents, pulled):  # noqa: B905  a strict zip costs 0.3 us
@@ -223,7 +224,8 @@ def added(old: object, g: object) -> object:
             return old + g
     if isinstance(old, Numbers) or old.size < LARGE:
         return old + g
-    return TensorNode.total(old, g, spare=references(old) <= ALONE and is_whole(old))
+    spare = references(old) <= ALONE and is_whole(old)  # first: a call holds on to its arguments
+    return TensorNode.total(old, g, spare=spare)
 
 
 def hooks_of(node: TensorNode | None) -> Hooks:

@@ -90,7 +90,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(demo, data, tmp_path, monke
     assert "resnet-8: 1 of 2 epochs" in said
     files = [(tmp_path / run / "curves.json").read_text() for run in ("whole", "parts")]
     assert files[0] == files[1]
-    with pytest.raises(SystemExit, match="choose the same epochs and batch"):
+    with pytest.raises(SystemExit, match="choose the same epochs, batch and images"):
         demo.main(command(data, tmp_path / "parts", epochs=3))
 
 

@@ -101,7 +101,13 @@ def test_narrower_processors(name, features, lanes):
         pytest.skip(f"this processor has vectors of {simd.LANES}: they are what is tested anyway")
     here = os.path.dirname(__file__)
     tests = ["simd.py::test_every_size_of_tile", "cpu_tile.py", "cpu_winograd.py::test_both_ways"]
-    tests += ["cpu_columns.py", "cpu_linear.py"]
+    tests += [
+        "cpu_columns.py",
+        "cpu_linear.py",
+        "cpu_join.py",
+        "cpu_pool.py::test_max_pool_is_the_body",
+    ]
+    tests += [f"cpu_norm.py::test_batch_norm{end}_is_the_body" for end in ("", "_dx")]
     tests = [f"{here}/test_{test}" for test in tests]
     code = f"from tinygrad_cnn.kernels import simd; assert simd.LANES == {lanes}"
     environment = {**os.environ, "NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}

@@ -123,6 +123,7 @@ def by_size(least: int, plain: Callable, fast: Callable) -> Callable:
     return lambda x, *others, **how: (plain if x.size < least else fast)(x, *others, **how)
 
 
+@functools.cache
 def quiet(kind: type, body: Callable) -> Callable:
     """A body without the floating-point warnings that its backend would give."""
     silence = getattr(backend(kind), "quiet", None)

@@ -91,7 +91,8 @@ def done(worker: Worker, x, z, axes: tuple, weights: np.ndarray, bias: np.ndarra
     memory = scratch(parts * len(slices) * size)
     task = task._replace(
         x=address(x), z=address(z), w=address(weights), bias=address(bias), runs=address(runs),
-        count=runs.size, scratch=address(memory), room=len(slices) * size, z_pixel=z.strides[3] // 4,
+        count=runs.size, scratch=address(memory), room=len(slices) * size,
+        z_pixel=z.strides[3] // 4,
     )  # fmt: skip
     run(worker, items, task, parts)
     return parts

@@ -12,6 +12,7 @@ import math
 from ..gate import flat, gate
 from ..kernels import backend, xp
 from .conv import inner, steps, windows
+from .pointwise import div
 
 
 def framed(x, out: tuple, window: tuple, stride: tuple, padding: tuple, dilation: tuple, value):
@@ -121,7 +122,7 @@ def window_sum(x, *, window, stride, padding, dilation, out):
 
 @gate(
     x=lambda g, window, stride, padding, dilation, count, x_shape: window_sum_dx(
-        g * (1 / count), x_shape[2:], window, stride, padding, dilation
+        div(g, count), x_shape[2:], window, stride, padding, dilation
     ),
 )
 def window_mean(x, *, window, stride, padding, dilation, out, count):
