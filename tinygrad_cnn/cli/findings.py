@@ -13,7 +13,7 @@ OK, SLOW, MISSING, UNUSED = "ok", "slow", "missing", "unused"
 WIDE = {"SkylakeX", "Cooperlake", "SapphireRapids"}  # OpenBLAS's names of cores with AVX-512
 
 # So many times as long training takes where nothing is compiled: of the benchmarks, rounded.
-WITHOUT_NUMBA = {"lenet": 2, "resnet18": 3, "resnet20": 4}
+WITHOUT_NUMBA = {"lenet": 8, "resnet18": 6, "resnet20": 16}
 
 Facts = Mapping[str, Any]
 
