@@ -31,7 +31,8 @@ class autocast(contextlib.ContextDecorator):
     bfloat16 unless device_type is "cuda". enabled=False switches an outer one off. Open it around
     the forward pass and the loss; backward follows the dtypes of the forward pass.
 
-    Raises: TypeError for what is no dtype, ValueError for another dtype than these two.
+    Raises: TypeError for what is no dtype, ValueError for another dtype than these two, ImportError
+    for bfloat16 without the package ml_dtypes.
 
     Differs: one policy for all devices, PyTorch's for CUDA; a batch norm computes in float32 and
     gives its result in its input's dtype; casts are not kept from one use of a weight to the next,
@@ -47,11 +48,13 @@ class autocast(contextlib.ContextDecorator):
     ) -> None:
         if device_type is not None:
             device_type = Device(device_type).type
-        dtype = dtype_of(dtype or ("float16" if device_type == "cuda" else "bfloat16"))
-        if str(dtype) not in LOW:
-            raise ValueError(f"autocast takes dtype bfloat16 or float16, got {dtype}")
-        self.state = (dtype, device_type) if enabled else None
+        self.state = None
         self.old = []
+        if enabled:
+            dtype = dtype_of(dtype or ("float16" if device_type == "cuda" else "bfloat16"))
+            if str(dtype) not in LOW:
+                raise ValueError(f"autocast takes dtype bfloat16 or float16, got {dtype}")
+            self.state = (dtype, device_type)
 
     def __enter__(self) -> "autocast":
         self.old.append(STATE.autocast)
