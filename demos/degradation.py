@@ -6,7 +6,10 @@ Plain and residual networks of each depth are trained as in He et al. 2016, sect
 errors drawn as in its figure 6: training dashed, test bold. FOLDER holds CIFAR-10 in its binary
 version. After every epoch a checkpoint, the curves (JSON) and the pictures (PNG, SVG) are written;
 started again, the demo goes on where it was. The paper's 64,000 steps are 164 epochs, for which two
-processor cores take days; degradation shows long before.
+processor cores take days; degradation shows long before: after 800 steps on 12,800 images (--epochs
+8 --images 12800, seed 0) plain-20 errs on 47.4 % of them and plain-56 on 75.2 %, ResNet-20 on
+39.6 % and ResNet-56 on 56.9 %. After five epochs of all 50,000 images plain-20 errs on 28.3 % of
+the test images and ResNet-20 on 23.5 %.
 """
 
 import argparse

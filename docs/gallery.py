@@ -25,6 +25,7 @@ PAGE = ROOT / "docs" / "gallery.md"
 PICTURES = ROOT / "docs" / "gallery"
 # The picture of a demo that writes several, or a page and the place in it.
 CHOSEN = {
+    "degradation": "degradation.svg",
     "trace_by_hand": "product.svg",
     "step_by_step": "numbers.html#5",
     "three_two_two": "network.svg",
@@ -34,6 +35,7 @@ CHOSEN = {
     "dropout": "losses.svg",
 }
 NEEDS_DATA = "degradation"
+SHORT = ("--epochs=8", "--images=12800")  # 800 steps, half an hour on two cores
 BYTES = 40 * 1024  # of a picture at most
 WIDTHS = (860, 700, 560, 440, 340)  # pixels; the first at which it is small enough
 COLORS = (64, 16)
@@ -133,7 +135,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with sync_playwright() as running:
         browser = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
         for name in names:
-            options = [f"--data={args.data}"] if name == NEEDS_DATA else []
+            options = [f"--data={args.data}", *SHORT] if name == NEEDS_DATA else []
             if name != NEEDS_DATA or args.data:
                 picture = run(name, ROOT / "runs" / "gallery" / name, options)
                 photograph(browser, picture, PICTURES / f"{name}.png")
