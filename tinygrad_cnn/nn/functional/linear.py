@@ -6,7 +6,6 @@ from ...tensor import Tensor
 from .window import check_tensors
 
 
-@follows("low")
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input · weightᵀ + bias.
 
