@@ -17,6 +17,7 @@ T = TypeVar("T")
 # Processor time leaves out what other programs take; where it is coarse (Windows) wall time serves.
 FINE = time.get_clock_info("process_time").resolution < 1e-6
 clock = time.process_time if FINE else time.perf_counter
+TURN = 0.03  # seconds
 SKIPPED = 3  # the exit code of a benchmark that cannot run here
 
 
@@ -38,12 +39,20 @@ def turns(contestants: Mapping[str, Callable[[], T]], rounds: int, warm_up: int 
 
 
 def timed(step: Callable[[], object], now: Callable[[], float]) -> Callable[[], float]:
-    """A function that takes the step and returns how many milliseconds it took."""
+    """A function that takes the step and returns how many milliseconds it took.
+
+    A turn lasts TURN at least: short steps are taken several times, and their mean is returned. The
+    threads of the one before keep looking for work for a while, which would be charged to the next.
+    """
 
     def run() -> float:
         start = now()
-        step()
-        return 1e3 * (now() - start)
+        count = passed = 0
+        while passed < TURN:
+            step()
+            count += 1
+            passed = now() - start
+        return 1e3 * passed / count
 
     return run
 

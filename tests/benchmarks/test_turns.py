@@ -22,6 +22,12 @@ def test_times_are_milliseconds_of_the_clock():
     assert turns.timed(lambda: None, lambda: next(ticks))() == 250.0
 
 
+def test_short_steps_are_taken_until_a_turn_is_over():
+    ticks = iter([1.0, 1.0 + 0.75 * turns.TURN, 1.0 + 1.5 * turns.TURN])
+    each = turns.timed(lambda: None, lambda: next(ticks))()
+    assert each == pytest.approx(1e3 * 0.75 * turns.TURN)
+
+
 def test_medians_and_quartiles():
     assert turns.medians({"a": [3.0, 1.0, 2.0]}) == {"a": 2.0}
     assert turns.quartiles([1.0, 2.0, 3.0, 4.0, 5.0]) == [2.0, 4.0]
