@@ -182,6 +182,9 @@ COVERED = {
         lambda case: Case(case.inputs, {**case.settings, "count": 4})
     ),
     "window_sum_dx": pooling(REAL, back=True, ranks=(2,), square=True),
+    "window_mean_dx": pooling(REAL, back=True, ranks=(2,), square=True).map(
+        lambda case: Case(case.inputs, {**case.settings, "count": 4})
+    ),
     "join": images(2, 17).map(lambda xs: Case(xs, {"dim": 1})),
     "gradient_sum": images(17, 17).map(lambda xs: Case(xs)),
     "linear": ROWS["linear"].cases.map(lambda case: columns(case, 2)),

@@ -134,3 +134,26 @@ def test_gradients_in_another_layout_are_not_covered():
     p, g = np.zeros((4, 3), "f4"), np.zeros((3, 4), "f4").T
     assert cpu_optim.table_of([(p, g)]) is None
     assert cpu_optim.table_of([(p, g.copy(order="C"))]) is not None
+
+
+def test_a_table_serves_the_arrays_it_was_made_for():
+    p, q, buffer, g = (np.ones(5, "f4") for _ in range(4))
+    table = cpu_optim.table_of([(p, buffer, g)])
+    assert cpu_optim.table_of([(p, buffer, g + 1)]) is table
+    assert cpu_optim.table_of([(p, buffer.copy(), g)]) is not table
+    table = cpu_optim.table_of([(p, buffer, g)])
+    assert cpu_optim.table_of([(p, buffer, g), (q, q.copy(), g)]) is not table
+    assert cpu_optim.table_of([(p, g)]) is not table
+    assert cpu_optim.table_of([(p, buffer, g[1:])]) is None
+    table = cpu_optim.table_of([(p, buffer, g)])
+    buffer.flags.writeable = False
+    assert cpu_optim.table_of([(p, buffer, g)]) is None
+
+
+def test_tables_go_with_their_parameters():
+    p = np.ones(5, "f4")
+    cpu_optim.table_of([(p, np.ones(5, "f4"))])
+    key = id(p)
+    assert key in cpu_optim.LAST
+    del p
+    assert key not in cpu_optim.LAST

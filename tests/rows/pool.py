@@ -44,9 +44,9 @@ def drawn_places(x, window, stride, padding, out, seed, counter):
 
 
 @st.composite
-def means(draw):
-    """What window_mean takes."""
-    case = draw(pooling(REAL))
+def means(draw, back=False):
+    """What window_mean and window_mean_dx take."""
+    case = draw(pooling(REAL, back=back))
     return Case(case.inputs, {**case.settings, "count": draw(st.integers(1, 5))})
 
 
@@ -54,11 +54,16 @@ def window_mean(x, count, **settings):
     return oracles.window_sum(x, **settings) / count
 
 
+def window_mean_dx(u, count, **settings):
+    return oracles.window_sum_dx(u, **settings) / count
+
+
 ROWS = {
     "max_pool": Row(pooling(DIFFERENT), oracles.max_pool, torch_max_pool),
     "window_sum": Row(pooling(REAL), oracles.window_sum),
     "window_mean": Row(means(), window_mean),
     "window_sum_dx": Row(pooling(REAL, back=True), oracles.window_sum_dx),
+    "window_mean_dx": Row(means(back=True), window_mean_dx),
     "unpool": Row(places(back=True), oracles.unpool),
     "pick": Row(places(), oracles.pick),
     "drawn_places": Row(drawings(), drawn_places),

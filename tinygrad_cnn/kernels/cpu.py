@@ -15,7 +15,7 @@ import threading
 
 import numpy as np
 
-from .dtypes import check_numbers
+from .dtypes import check_numbers, negative_power
 from .shapes import check_matmul, planes
 
 xp = np
@@ -26,7 +26,8 @@ CONVOLUTION = ("conv", "conv_dx", "conv_dw", "conv_dx_onto", "conv_relu", "conv_
 LINEAR = ("linear", "linear_dx", "linear_dw")
 # Of float16: computed in float32 and rounded.
 PRODUCTS = (*CONVOLUTION, *LINEAR, "matmul", "contract")
-POOLING = ("max_pool", "unpool", "window_sum", "window_mean", "window_sum_dx")
+WINDOWS = ("window_sum", "window_sum_dx", "window_mean", "window_mean_dx")
+POOLING = ("max_pool", "unpool", *WINDOWS)
 NORMS = ("batch_norm", "batch_norm_dx", "running_norm")
 LOSSES = ("cross_entropy", "class_cross_entropy_dx")
 POINTWISE = ("erf", "erfc", "sigmoid", "sigmoid_dx", "tanh_dx", "relu_dx")
@@ -146,10 +147,7 @@ def pow(x, y):
     except ValueError as error:
         if "negative" not in str(error):
             raise
-        raise RuntimeError(
-            "pow: Integers to negative integer powers are not allowed; make the base a float, as "
-            "in x.float() ** -1"
-        ) from error
+        raise negative_power() from error
     if z.dtype.kind != "f":
         check_numbers("pow", x, y)
     return z

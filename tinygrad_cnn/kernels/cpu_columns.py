@@ -72,18 +72,18 @@ def cropped(z: np.ndarray, samples: int) -> np.ndarray:
 class Plan(NamedTuple):
     """A sweep without the addresses of its arrays.
 
-    task: its record. items: how many it has. first: where the first result lies. taps: which
-    elements of the weights' windows it meets, along each axis. runs: a table that must stay alive.
+    task: its record. items: how many it has. first: where the first result lies. weights: which of
+    them it meets, in its order. runs: a table that must stay alive.
     """
 
-    task: np.ndarray
+    task: list[int]
     items: int
     first: int
-    taps: tuple[tuple[int, ...], tuple[int, ...]]
+    weights: np.ndarray
     runs: np.ndarray
 
 
-PLACES = [Sweep._fields.index(word) for word in ("x", "w", "bias", "z")]
+ADDRESSES = slice(Sweep._fields.index("x"), Sweep._fields.index("z") + 1)  # x, w, bias, z
 
 
 def spacing(axis: Axis) -> int:
@@ -91,8 +91,16 @@ def spacing(axis: Axis) -> int:
     return axis.offsets[1] if len(axis.offsets) > 1 else 1
 
 
-def planned(image: tuple, channels: int, result: tuple, h: Axis, w: Axis) -> Plan:
-    """The plan for images (C, H, W, lanes), and so many channels of maps of the size `result`."""
+def numbered(weights: tuple) -> np.ndarray:
+    """Each of the weights (K, C, *window) as its number."""
+    return np.arange(math.prod(weights)).reshape(weights)
+
+
+def planned(image: tuple, weights: np.ndarray, result: tuple, h: Axis, w: Axis) -> Plan:
+    """The plan for images (C, H, W, lanes), numbered weights (K, C, *window) and maps of the size
+    `result`."""
+    channels = len(weights)
+    met = weights[:, :, h.taps][..., w.taps].swapaxes(1, 2).ravel()
     reduced, height, width, lanes = image
     line = width * lanes
     each = (np.arange(len(h.taps)) * (spacing(h) * line), np.arange(reduced) * (height * line))
@@ -107,18 +115,21 @@ def planned(image: tuple, channels: int, result: tuple, h: Axis, w: Axis) -> Pla
         address(runs), reduced, channels, rows, parts, many,
     )  # fmt: skip
     first = 4 * (h.start * result[1] + w.start) * lanes
-    return Plan(np.array(task, np.int64), h.count * parts, first, (h.taps, w.taps), runs)
+    return Plan([*map(int, task)], h.count * parts, first, met, runs)
 
 
 def swept(plan: Plan, x: np.ndarray, z: np.ndarray, w: np.ndarray, bias: np.ndarray) -> None:
-    """Write the sums of windows of x (C, H, W, lanes) in z (K, P, Q, lanes).
-
-    w: the weights (K, C, *window) of the elements that the plan names.
-    """
-    w = np.ascontiguousarray(w.swapaxes(1, 2))
+    """Write the sums of windows of x (C, H, W, lanes) in z (K, P, Q, lanes)."""
+    w = w.take(plan.weights)
     task = plan.task.copy()
-    task[PLACES] = address(x), address(w), address(bias), address(z) + plan.first
+    task[ADDRESSES] = address(x), address(w), address(bias), address(z) + plan.first
     run(sweep, plan.items, task)
+
+
+@functools.lru_cache(maxsize=64)
+def no_bias(channels: int) -> np.ndarray:
+    """The bias of so many channels where there is none; nobody writes it."""
+    return np.zeros(channels, np.float32)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -128,7 +139,7 @@ def plan_forward(images: tuple, weights: tuple, stride, padding, dilation) -> tu
     space = [size + 2 * p for size, p in zip(space, padding, strict=True)]
     axes = tuple(map(forward, space, weights[2:], stride, BARE, dilation))
     shape = (filled(n), weights[0], *(axis.count for axis in axes))
-    return shape, planned((c, *space, shape[0]), weights[0], shape[2:], *axes)
+    return shape, planned((c, *space, shape[0]), numbered(weights), shape[2:], *axes)
 
 
 def conv(x, w, b, *, stride, padding, dilation, groups):
@@ -136,7 +147,7 @@ def conv(x, w, b, *, stride, padding, dilation, groups):
     shape, plan = plan_forward(x.shape, w.shape, stride, padding, dilation)
     z = empty_columns(shape, x.dtype)
     if z.size:
-        bias = np.zeros(len(w), w.dtype) if b is None else np.ascontiguousarray(b)
+        bias = no_bias(len(w)) if b is None else np.ascontiguousarray(b)
         swept(plan, framed(x, padding), z, w, bias)
     return cropped(z, len(x))
 
@@ -153,7 +164,8 @@ def plan_backward(
     phases = list(map(backward, space, weights[2:], stride, padding, dilation))
     reached = [sum(axis.count for axis in axes) for axes in phases]
     image = (k, *sizes, shape[0])
-    plans = [planned(image, weights[1], space, *axes) for axes in itertools.product(*phases)]
+    turned = numbered(weights).swapaxes(0, 1)
+    plans = [planned(image, turned, space, *axes) for axes in itertools.product(*phases)]
     return shape, reached != list(space), plans
 
 
@@ -165,11 +177,9 @@ def conv_dx(u, w, *, space, stride, padding, dilation, groups):
     if z.size:
         if gaps:
             z[...] = 0
-        bias = np.zeros(w.shape[1], w.dtype)
-        images, turned = framed(u), w.swapaxes(0, 1)
+        images = framed(u)
         for plan in plans:
-            rows, columns = plan.taps
-            swept(plan, images, z, turned[:, :, rows][..., columns], bias)
+            swept(plan, images, z, w, no_bias(w.shape[1]))
     return cropped(z, len(u))
 
 

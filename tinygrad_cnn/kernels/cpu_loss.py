@@ -25,19 +25,32 @@ def log_total(x):
     return largest, math.log(z)
 
 
+@fused
+def total_of(weight, target, ignored):
+    """The weights of all targets that are classes, added up."""
+    z = 0.0
+    for n in range(target.size):
+        t = target[n]
+        if 0 <= t < weight.size and t != ignored:
+            z += weight[t]
+    return z
+
+
 @shared
 def surprises(task, first, last, part):
     """Of each row the shares of its classes times -log softmax(x), added up.
 
-    The target has the share kept · weight, all classes have spread · weight more; all are
-    multiplied by scale. What has no share does not count. A target that is no class has none.
+    The target has the share kept · weight, all classes have spread · weight more; for a mean all
+    are divided by the total of the weights. What has no share does not count. A target that is
+    ignored, or no class, has none.
     """
-    x, target, weight, kept, spread, scale, z = arguments(task)
+    x, target, weight, ignored, kept, spread, mean, z = arguments(task)
+    scale = 1.0 / total_of(weight, target, ignored) if mean else 1.0
     for n in range(first, last):
         row = x[n]
         loss = 0.0
         t = target[n]
-        if 0 <= t < row.size:
+        if 0 <= t < row.size and t != ignored:
             largest, rest = log_total(row)
             if kept * weight[t] != 0:
                 loss += kept * weight[t] * (rest - (row[t] - largest))
@@ -51,36 +64,41 @@ def surprises(task, first, last, part):
 @functools.partial(shared, fastmath=frozenset({"contract"}))
 def surprises_dx(task, first, last, part):
     """The gradients of `surprises`, whose shares' sums are g · scale · (kept weight[t] + whole)."""
-    g, x, target, weight, whole, kept, spread, scale, dx = arguments(task)
+    g, x, target, weight, ignored, kept, spread, mean, dx = arguments(task)
+    scale = 1.0 / total_of(weight, target, ignored) if mean else 1.0
+    whole = 0.0
+    for k in range(weight.size):
+        whole += spread * weight[k]
     for n in range(first, last):
         row = x[n]
         t = target[n]
-        valid = 0 <= t < row.size
+        valid = 0 <= t < row.size and t != ignored
+        u = g[n if g.size > 1 else 0] * scale if valid else 0.0
         largest, rest = log_total(row)
         rest = np.float32(rest)
-        shares = np.float32(g[n] * scale * (kept * weight[t] + whole) if valid else 0.0)
-        share = np.float32(g[n] * scale * spread if valid else 0.0)
+        shares = np.float32(u * (kept * weight[t] + whole) if valid else 0.0)
+        share = np.float32(u * spread)
         for k in range(row.size):
             dx[n, k] = shares * exp_single((row[k] - largest) - rest) - share * weight[k]
         if valid:
-            dx[n, t] -= g[n] * scale * kept * weight[t]
+            dx[n, t] -= u * kept * weight[t]
+
+
+@functools.lru_cache(maxsize=64)
+def ones(classes):
+    """The weights of so many classes where none are given; nobody writes them."""
+    return np.ones(classes, np.float32)
 
 
 def settled(x, target, weight, ignore_index, label_smoothing, reduction):
-    """Targets with -1 for what is ignored, weights, kept, spread and scale; None for a case of the
-    body."""
+    """What the kernels take of the targets and settings; None for a case of the body."""
     if x.ndim != 2 or x.dtype != np.float32 or not x.size or target.shape != x.shape[:1]:
         return None
     if target.dtype != np.int64 or (weight is not None and weight.shape != x.shape[1:]):
         return None
-    target = np.where(target == ignore_index, -1, target)
-    weight = np.ones(x.shape[1], x.dtype) if weight is None else dense(weight.astype(x.dtype))
-    scale = 1.0
-    if reduction == "mean":
-        known = target[(target >= 0) & (target < x.shape[1])]
-        total = float(weight[known].sum(dtype=np.float64))
-        scale = 1.0 / total if total else math.inf
-    return target, weight, 1.0 - label_smoothing, label_smoothing / x.shape[1], scale
+    weight = ones(x.shape[1]) if weight is None else dense(weight.astype(x.dtype))
+    kept, spread = 1.0 - label_smoothing, label_smoothing / x.shape[1]
+    return dense(target), weight, ignore_index, kept, spread, reduction == "mean"
 
 
 def cross_entropy(x, target, weight, *, ignore_index, label_smoothing, reduction):
@@ -88,7 +106,7 @@ def cross_entropy(x, target, weight, *, ignore_index, label_smoothing, reduction
     how = settled(x, target, weight, ignore_index, label_smoothing, reduction)
     if how is None:
         return refused(TAKEN)
-    z = np.empty(x.shape[0], np.float64)
+    z = np.empty(len(x), np.float64)
     surprises(x.size, len(x), dense(x), *how, z)
     if reduction == "none":
         return z.astype(x.dtype)
@@ -100,10 +118,6 @@ def class_cross_entropy_dx(g, x, target, weight, *, ignore_index, label_smoothin
     how = settled(x, target, weight, ignore_index, label_smoothing, reduction)
     if how is None or g.shape != (x.shape[:1] if reduction == "none" else ()):
         return refused(TAKEN)
-    target, weight, kept, spread, scale = how
-    whole = spread * float(weight.sum(dtype=np.float64))
     dx = np.empty(x.shape, x.dtype)
-    each = np.broadcast_to(g, x.shape[:1]).astype(x.dtype)
-    shares = (whole, kept, spread, scale)
-    surprises_dx(x.size, len(x), each, dense(x), target, weight, *shares, dx)
+    surprises_dx(x.size, len(x), dense(g).reshape(-1), dense(x), *how, dx)
     return dx

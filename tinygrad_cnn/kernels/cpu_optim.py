@@ -6,6 +6,7 @@ do, and so give the same numbers.
 """
 
 import functools
+import weakref
 
 import numba
 import numpy as np
@@ -21,37 +22,50 @@ rounded = functools.partial(shared, fastmath=frozenset())
 
 
 class Table:
-    """Arrays by address, and how they are cut: one row of `rows` for each parameter.
+    """Arrays by address, and how they are cut: one row for each parameter.
 
-    ends: how many blocks there are up to each row's last one; blocks: in all. dtype: that of all
-    arrays.
+    written: references to the arrays that are written, row by row; addresses: of all arrays, those
+    of the gradients last. ends: how many blocks there are up to each row's last one; blocks: in
+    all. work: how many numbers there are. dtype: that of all arrays.
     """
 
     def __init__(self, rows: list[tuple[np.ndarray, ...]]) -> None:
+        self.written = [[weakref.ref(a) for a in row[:-1]] for row in rows]
         self.addresses = np.array([[address(a) for a in row] for row in rows], np.int64)
+        self.places = self.addresses[:, :-1].tolist()
         self.sizes = np.array([row[0].size for row in rows], np.int64)
         self.ends = np.cumsum(-(-self.sizes // BLOCK))
         self.blocks = int(self.ends[-1])
+        self.work = int(self.sizes.sum())
         self.dtype = rows[0][0].dtype
 
-    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What the kernels read of the table."""
-        return self.addresses, self.sizes, self.ends
+    def is_of(self, rows: list[tuple[np.ndarray, ...]]) -> bool:
+        """Whether these are the arrays that it was made for, and lie where they lay."""
+        if len(rows) != len(self.written):
+            return False
+        for row, held, places in zip(rows, self.written, self.places, strict=True):
+            if len(row) != len(held) + 1:
+                return False
+            for a, reference, place in zip(row, held, places):  # noqa: B905  the gradient is left
+                if reference() is not a or address(a) != place or not a.flags.writeable:
+                    return False
+        return True
+
+    def with_gradients(self, rows: list[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
+        """What the kernels read of the table for these gradients: addresses, sizes, ends."""
+        addresses = self.addresses.copy()
+        addresses[:, -1] = [address(row[-1]) for row in rows]
+        return addresses, self.sizes, self.ends
 
 
-def covered(rows: list[tuple[np.ndarray, ...]]) -> bool:
-    """Whether each row holds arrays of one size and one floating dtype, none in pieces."""
-    dtype = rows[0][0].dtype
-    if dtype not in FLOATS:
+LAST: dict[int, Table] = {}  # by the id of its first parameter, while that lives
+
+
+def is_whole(a: object, like: np.ndarray) -> bool:
+    """Whether a is an array in one piece, of the shape and dtype of another."""
+    if type(a) is not np.ndarray or a.dtype != like.dtype or a.shape != like.shape:
         return False
-    for row in rows:
-        shape = row[0].shape
-        for a in row:
-            if type(a) is not np.ndarray or a.dtype != dtype or a.shape != shape:
-                return False
-            if not a.flags.c_contiguous or not a.flags.aligned:
-                return False
-    return True
+    return a.flags.c_contiguous and a.flags.aligned
 
 
 def apart(addresses: np.ndarray, sizes: np.ndarray, itemsize: int) -> bool:
@@ -66,15 +80,26 @@ def table_of(rows: list[tuple[np.ndarray, ...]]) -> Table | None:
     """The table of rows (parameter, states..., gradient); None where the kernels do not serve.
 
     That is where arrays lie in pieces, cannot be written or share memory: the order of writing
-    would count.
+    would count. Parameters and states are looked at once, gradients at every step.
     """
-    if not rows or not covered(rows):
+    if not rows or not all(is_whole(row[-1], row[0]) for row in rows):
         return None
-    if not all(a.flags.writeable for row in rows for a in row[:-1]):
+    first = rows[0][0]
+    table = LAST.get(id(first))
+    if table is not None and table.is_of(rows):
+        return table
+    written = [a for row in rows for a in row[:-1]]
+    if first.dtype not in FLOATS or not all(a.dtype == first.dtype for a in written):
+        return None
+    if not all(is_whole(a, row[0]) and a.flags.writeable for row in rows for a in row[:-1]):
         return None
     table = Table(rows)
-    written = table.addresses[:, :-1]
-    return table if apart(written, table.sizes, table.dtype.itemsize) else None
+    if not apart(table.addresses[:, :-1], table.sizes, table.dtype.itemsize):
+        return None
+    if id(first) not in LAST:
+        weakref.finalize(first, LAST.pop, id(first), None)
+    LAST[id(first)] = table
+    return table
 
 
 @within
@@ -117,9 +142,9 @@ def sgd_step(rows, *, sign, lr, momentum, dampening, weight_decay, nesterov):
     if table is None:
         return refused(TAKEN)
     settings = np.array([sign, lr, momentum, 1.0 - dampening, weight_decay], table.dtype)
-    work = int(table.sizes.sum())
     with_momentum = momentum != 0
-    sgd(work, table.blocks, *table.arrays(), settings, with_momentum, bool(nesterov))
+    arrays = table.with_gradients(rows)
+    sgd(table.work, table.blocks, *arrays, settings, with_momentum, bool(nesterov))
     return None
 
 
@@ -164,5 +189,5 @@ def adam_step(rows, *, sign, rates, betas, eps, decay, shrink):
     kept = (1.0 - betas[0], 1.0 - betas[1])
     settings = np.array([sign, *kept, eps, decay, shrink], table.dtype)
     per_row = np.array(rates).astype(table.dtype)
-    adam(int(table.sizes.sum()), table.blocks, *table.arrays(), per_row, settings)
+    adam(table.work, table.blocks, *table.with_gradients(rows), per_row, settings)
     return None

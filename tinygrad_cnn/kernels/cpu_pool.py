@@ -61,11 +61,12 @@ def largest(size: int, step: int) -> Callable:
 
 @functools.cache
 def total(size: int, step: int) -> Callable:
-    """A function that writes each window's sum."""
+    """A function that writes each window's sum times a factor."""
 
     @shared
     def kernel(task, first, last, part):
-        x, z = arguments(task)
+        x, factor, z = arguments(task)
+        factor = x.dtype.type(factor)
         _, rows, columns = z.shape
         for m in range(first, last):
             for p in range(rows):
@@ -74,25 +75,26 @@ def total(size: int, step: int) -> Callable:
                     for r in range(size):
                         for s in range(size):
                             v += x[m, p * step + r, q * step + s]
-                    z[m, p, q] = v
+                    z[m, p, q] = v * factor
 
     return kernel
 
 
 @functools.cache
 def total_dx(size: int, step: int) -> Callable:
-    """A function that adds each number of u wherever its window lies in z."""
+    """A function that adds each number of u, times a factor, wherever its window lies in z."""
 
     @shared
     def kernel(task, first, last, part):
-        u, z = arguments(task)
+        u, factor, z = arguments(task)
+        factor = u.dtype.type(factor)
         _, rows, columns = u.shape
         for m in range(first, last):
             for p in range(rows):
                 for q in range(columns):
                     for r in range(size):
                         for s in range(size):
-                            z[m, p * step + r, q * step + s] += u[m, p, q]
+                            z[m, p * step + r, q * step + s] += u[m, p, q] * factor
 
     return kernel
 
@@ -120,10 +122,11 @@ def put(task, first, last, part):
 
 @shared
 def rows_total(task, first, last, part):
-    """The sum of each window."""
-    x, window, step, padding, dilation, z = arguments(task)
+    """The sum of each window, times a factor."""
+    x, window, step, padding, dilation, factor, z = arguments(task)
     _, h, w, c = x.shape
     _, ps, qs, _ = z.shape
+    factor = z.dtype.type(factor)
     for m in range(first, last):
         k, p = m // ps, m % ps
         for q in range(qs):
@@ -138,16 +141,23 @@ def rows_total(task, first, last, part):
                     row = x[k, i, j]
                     for a in range(c):
                         sums[a] += row[a]
+            for a in range(c):
+                sums[a] *= factor
 
 
 @shared
 def rows_total_dx(task, first, last, part):
-    """Zeros to which each number of u is added wherever its window lies."""
-    u, window, step, padding, dilation, z = arguments(task)
+    """Zeros to which each number of u, times a factor, is added wherever its window lies; where
+    windows cover every place once there need be no zeros."""
+    u, window, step, padding, dilation, factor, z = arguments(task)
     _, h, w, c = z.shape
     _, ps, qs, _ = u.shape
+    factor = z.dtype.type(factor)
+    tiled = window == step and padding == (0, 0) and dilation == (1, 1)
+    tiled = tiled and ps * step[0] == h and qs * step[1] == w
     for k in range(first, last):
-        z[k] = 0
+        if not tiled:
+            z[k] = 0
         for p in range(ps):
             for q in range(qs):
                 row = u[k, p, q]
@@ -158,8 +168,12 @@ def rows_total_dx(task, first, last, part):
                         if i < 0 or i >= h or j < 0 or j >= w:
                             continue
                         sums = z[k, i, j]
-                        for a in range(c):
-                            sums[a] += row[a]
+                        if tiled:
+                            for a in range(c):
+                                sums[a] = row[a] * factor
+                        else:
+                            for a in range(c):
+                                sums[a] += row[a] * factor
 
 
 @shared
@@ -255,8 +269,8 @@ def unpool(u, indices, *, space):
     return z if fits.all() else refused("an index lies outside the map")
 
 
-def window_sum(x, *, window, stride, padding, dilation, out):
-    """The kernel of window_sum for two axes of space."""
+def window_sum(x, *, window, stride, padding, dilation, out, factor=1.0):
+    """The kernel of window_sum for two axes of space; the sums are multiplied by a factor."""
     if not covered(x):
         return refused(TAKEN)
     axes = order(x)
@@ -264,27 +278,25 @@ def window_sum(x, *, window, stride, padding, dilation, out):
         z = empty_in(axes, (*x.shape[:2], *out), x.dtype)
         settings = map(tuple, (window, stride, padding, dilation))
         lines = x.shape[axes[0]] * out[0]
-        rows_total(x.size, lines, ordered(x, axes), *settings, ordered(z, axes))
+        rows_total(x.size, lines, ordered(x, axes), *settings, factor, ordered(z, axes))
         return z
     setting = WINDOWS.get((window, stride, dilation))
     if setting is None:
         return refused(IN_PLANES)
     z = np.empty((*x.shape[:2], *out), x.dtype)
     maps = stack(z)
-    total(*setting)(x.size, len(maps), stack(framed(x, out, *setting, padding, 0)), maps)
+    image = stack(framed(x, out, *setting, padding, 0))
+    total(*setting)(x.size, len(maps), image, factor, maps)
     return z
 
 
 def window_mean(x, *, count, **settings):
     """The kernel of window_mean for two axes of space."""
-    z = window_sum(x, **settings)
-    if z is not NotImplemented:
-        z *= z.dtype.type(1 / count)
-    return z
+    return window_sum(x, **settings, factor=1 / count)
 
 
-def window_sum_dx(u, *, space, window, stride, padding, dilation):
-    """The kernel of window_sum_dx for two axes of space."""
+def window_sum_dx(u, *, space, window, stride, padding, dilation, factor=1.0):
+    """The kernel of window_sum_dx for two axes of space; u is multiplied by a factor."""
     if not covered(u):
         return refused(TAKEN)
     axes = order(u)
@@ -292,7 +304,7 @@ def window_sum_dx(u, *, space, window, stride, padding, dilation):
         z = empty_in(axes, (*u.shape[:2], *space), u.dtype)
         settings = map(tuple, (window, stride, padding, dilation))
         count = u.shape[axes[0]]
-        rows_total_dx(z.size, count, ordered(u, axes), *settings, ordered(z, axes))
+        rows_total_dx(z.size, count, ordered(u, axes), *settings, factor, ordered(z, axes))
         return z
     setting = WINDOWS.get((window, stride, dilation))
     if setting is None:
@@ -300,8 +312,13 @@ def window_sum_dx(u, *, space, window, stride, padding, dilation):
     z = np.zeros((*u.shape[:2], *space), u.dtype)
     image = framed(z, u.shape[2:], *setting, padding, 0)
     maps = stack(u)
-    total_dx(*setting)(z.size, len(maps), maps, stack(image))
+    total_dx(*setting)(z.size, len(maps), maps, factor, stack(image))
     if image is not z:
         (top, left), (h, w) = padding, space
         z[...] = image[:, :, top : top + h, left : left + w]
     return z
+
+
+def window_mean_dx(u, *, count, **settings):
+    """The kernel of window_mean_dx for two axes of space."""
+    return window_sum_dx(u, **settings, factor=1 / count)

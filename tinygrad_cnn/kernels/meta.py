@@ -355,6 +355,7 @@ pick = row(lambda x, indices: indices.shape)
 window_sum = row(lambda x, out, **_: (*x.shape[:2], *out))
 window_mean = window_sum
 window_sum_dx = row(lambda u, space, **_: (*u.shape[:2], *space))
+window_mean_dx = window_sum_dx
 resample = row(lambda x, dim, taps: (*x.shape[:dim], taps.shape[0], *x.shape[dim:][1:]))
 softmax = log_softmax = alike
 

@@ -33,6 +33,7 @@ from .workers import HEAD, WORD, launch
 
 ALONE = 16384  # numbers that one thread is done with before others have heard of them
 SHARE = [types.int64] * 3  # first, last, part
+NUMBER, BITS = struct.Struct("d"), struct.Struct("q")
 
 # Functions that only compiled code calls.
 fused = functools.partial(within, fastmath=set(FREE))
@@ -106,7 +107,7 @@ def kind_of(told: object) -> types.Type:
     if isinstance(told, int):
         return types.UniTuple(types.int64, told)
     if isinstance(told, tuple):
-        return types.Array(from_dtype(told[0]), told[1], "C")
+        return types.Array(from_dtype(np.dtype(told[0])), told[1], "C")
     return {int: types.int64, bool: types.boolean, float: types.float64}[told]
 
 
@@ -117,14 +118,14 @@ def described(arguments: tuple) -> tuple[list, list[int]]:
         if isinstance(a, np.ndarray):
             if not a.flags.carray:
                 raise TypeError(f"kernels take arrays that lie in order, got strides {a.strides}")
-            kinds.append((a.dtype, a.ndim))
+            kinds.append((a.dtype.char, a.ndim))
             words.append(id(a))
         elif isinstance(a, tuple):
             kinds.append(len(a))
             words += a
         elif isinstance(a, float):
             kinds.append(float)
-            words += struct.unpack("q", struct.pack("d", a))
+            words += BITS.unpack(NUMBER.pack(a))
         else:
             kinds.append(bool if isinstance(a, bool) else int)
             words.append(operator.index(a))

@@ -14,8 +14,9 @@ Only overlays import this: it needs Numba.
 
 import ctypes
 import functools
+import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numba
 import numpy as np
@@ -93,7 +94,7 @@ def call(typing, address, words, first, last, part):
 @compiled
 def alone(address, words, items):
     """All the work, in the thread that asks for it."""
-    call(address, words.ctypes.data, 0, items, 0)
+    call(address, words, 0, items, 0)
 
 
 @functools.cache
@@ -104,22 +105,35 @@ def together() -> Callable:
     def kernel(address, words, items, parts):
         for part in numba.prange(parts):
             begin, end = items * part // parts, items * (part + 1) // parts
-            call(address, words.ctypes.data, begin, end, part)
+            call(address, words, begin, end, part)
 
     return kernel
 
 
-def run(worker: Worker, items: int, record: tuple, parts: int | None = None) -> None:
+def run(worker: Worker, items: int, record: tuple | np.ndarray, parts: int | None = None) -> None:
     """Have the worker do `items` items of the work that the record describes."""
     parts = min(get_num_threads(), items) if parts is None else parts
     launch(worker.address, record, items, parts)
 
 
-def launch(address: int, words: tuple, items: int, parts: int) -> None:
-    """Call the machine code of a worker for each of `parts` parts of the work."""
-    words = np.array(words, np.int64)
+@functools.cache
+def packer(count: int) -> Callable:
+    """A function of so many int64 numbers that returns them as bytes."""
+    return struct.Struct(f"{count}q").pack
+
+
+def launch(code: int, words: Sequence[int], items: int, parts: int) -> None:
+    """Call the machine code of a worker for each of `parts` parts of the work.
+
+    words: an array of int64 numbers is taken as it lies.
+    """
+    if type(words) is np.ndarray:
+        place = address(words)
+    else:
+        words = packer(len(words))(*words)  # which must live until all is done
+        place = id(words) + BYTES
     if parts == 1:
-        alone(address, words, items)
+        alone(code, place, items)
     elif parts > 1:
         hold_blas()
         kernel = together()
@@ -127,7 +141,7 @@ def launch(address: int, words: tuple, items: int, parts: int) -> None:
             threads = min(parts, numba.config.NUMBA_NUM_THREADS)
             if numba.get_num_threads() != threads:
                 numba.set_num_threads(threads)
-            kernel(address, words, items, parts)
+            kernel(code, place, items, parts)
 
 
 # --- what workers read and write ------------------------------------------------------------------
@@ -258,6 +272,7 @@ def clear(typing, target, count):
     return types.void(types.int64, types.int64), generate
 
 
+BYTES = bytes.__basicsize__ - 1  # in front of what a bytes object holds, and of a 0 behind it
 HEAD = object.__basicsize__  # bytes of any Python object; an array's address comes behind them
 
 

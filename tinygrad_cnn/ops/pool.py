@@ -9,7 +9,7 @@ up is ceil mode).
 import itertools
 import math
 
-from ..gate import flat, gate
+from ..gate import composite, flat, gate
 from ..kernels import backend, xp
 from .conv import inner, steps, windows
 from .pointwise import div
@@ -121,8 +121,8 @@ def window_sum(x, *, window, stride, padding, dilation, out):
 
 
 @gate(
-    x=lambda g, window, stride, padding, dilation, count, x_shape: window_sum_dx(
-        div(g, count), x_shape[2:], window, stride, padding, dilation
+    x=lambda g, window, stride, padding, dilation, count, x_shape: window_mean_dx(
+        g, x_shape[2:], window, stride, padding, dilation, count
     ),
 )
 def window_mean(x, *, window, stride, padding, dilation, out, count):
@@ -155,6 +155,15 @@ def window_sum_dx(u, *, space, window, stride, padding, dilation):
     for place in itertools.product(*map(range, window)):
         z[(slice(None), slice(None), *steps(place, out, stride, dilation))] += u
     return z[(slice(None), slice(None), *inner(space, padding))]
+
+
+@composite
+def window_mean_dx(u, *, space, window, stride, padding, dilation, count):
+    """The gradient of window_mean for its input.
+
+    Shape: u (N, C, *out) -> (N, C, *space).
+    """
+    return window_sum_dx(div(u, count), space, window, stride, padding, dilation)
 
 
 @flat

@@ -27,6 +27,9 @@ def check_in_range(
     """
     if not loss.readable(target):
         return
+    raw = target.raw
+    if raw.size and raw.min() >= 0 and raw.max() < classes:
+        return
     wrong = comparison.logical_or(target < 0, target >= classes)
     if ignore_index is not None:
         wrong = comparison.logical_and(wrong, comparison.ne(target, ignore_index))
