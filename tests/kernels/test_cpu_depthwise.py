@@ -58,3 +58,43 @@ def test_the_family_is_the_bodies(threads, case):
     check(conv_dx, (u, w), {"space": x.shape[2:], **settings}, w[:1].size)
     check(conv_dw, (u, x), {"window": w.shape[2:], **settings}, u[:, :1].size)
     tg.set_num_threads(before)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    "n, c, size, window, stride",
+    [
+        (2, 40, 40, 3, 1),  # several blocks of lines
+        (2, 33, 61, 5, 2),  # more elements of a window than are summed at once
+        (1, 16, 28, 7, 1),
+    ],
+)
+def test_shapes_of_networks(n, c, size, window, stride, threads):
+    rng = np.random.default_rng(0)
+    out = (size - 1) // stride + 1
+    x, u = (rng.standard_normal((n, c, s, s), dtype=np.float32) for s in (size, out))
+    w = rng.standard_normal((c, 1, window, window), dtype=np.float32)
+    axes = {"stride": (stride,) * 2, "padding": (window // 2,) * 2, "dilation": (1, 1)}
+    settings = {**axes, "groups": c}
+    before = tg.get_num_threads()
+    tg.set_num_threads(threads)
+    check(conv, (x, w, None), settings, w[:1].size + 1)
+    check(conv_dx, (u, w), {"space": (size, size), **settings}, w[:1].size)
+    check(conv_dw, (u, x), {"window": (window, window), **settings}, u[:, :1].size)
+    bits = [cpu_depthwise.conv_dw(u, x, window=w.shape[2:], **settings).tobytes() for _ in "ab"]
+    assert bits[0] == bits[1]
+    tg.set_num_threads(before)
+
+
+def test_infinity_and_nan_stay_in_their_channel():
+    x = np.ones((1, 19, 5, 5), np.float32)
+    x[0, 17, 2, 2], x[0, 3, 0, 0] = np.inf, np.nan
+    w = np.ones((19, 1, 3, 3), np.float32)
+    w[5, 0, 0, 0] = np.inf  # which meets the zeros around the image
+    settings = {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 19}
+    z = cpu_depthwise.conv(x, w, None, **settings)
+    with np.errstate(invalid="ignore"):
+        expected = conv.gate.body(x, w, None, **settings)
+    assert np.array_equal(np.isnan(z), np.isnan(expected))
+    assert np.array_equal(np.isinf(z), np.isinf(expected))
+    assert np.isfinite(z[0, [0, 16, 18]]).all()

@@ -103,6 +103,7 @@ def test_narrower_processors(name, features, lanes):
     tests = ["simd.py::test_every_size_of_tile", "cpu_tile.py", "cpu_winograd.py::test_both_ways"]
     tests += [
         "cpu_columns.py",
+        "cpu_depthwise.py",
         "cpu_linear.py",
         "cpu_join.py",
         "cpu_pool.py::test_max_pool_is_the_body",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .simd import LANES, ROWS, WIDTH, call_tile
+from .simd import LANES, ROWS, WIDTH, call_tile_ahead
 from .workers import Worker, clear, move, numbers, places, record, within
 
 
@@ -157,19 +157,34 @@ def finish(s, place, rows, lanes):
 
 
 @within
-def product(s, source, line, between, target, lines, width, spare, first, last):
+def share(one, size, other, more, step, steps):
+    """Where that part of two stretches of memory begins which one of some steps asks for."""
+    done = (size + more) * step // steps
+    return one + 4 * done if done < size else other + 4 * (done - size)
+
+
+@within
+def product(s, source, line, between, target, lines, width, spare, first, last, ahead, size, more):
     """Results of `width` windows in each of `lines` lines, in the channels of panels `first` to
     `last`.
 
     source: where the first window begins; windows lie `between` apart, lines `line`. One panel of
     channels after the other, so that its weights stay in the cache. spare: memory for a tile whose
     last vector sticks out beyond the channels.
+
+    ahead, size: where the images begin that come next, and how many numbers they are. more: how
+    many numbers their results are, whose place is behind that of these. Both are asked for
+    meanwhile.
     """
     per = -(-width // -(-width // ROWS))
     panels = -(-s.lanes // WIDTH)
     breadth = -(-s.lanes // LANES) * LANES
     over = s.residual == s.z  # sums begin with what is there
     finished = s.relu != 0 or (s.residual != 0 and not over)
+    behind = target + 4 * (lines - 1) * s.z_line + 4 * width * s.z_pixel
+    steps = (last - first) * lines * -(-width // per)
+    pace = 4 * (size + more) // (steps * s.count * s.length)
+    step = 0
     for panel in range(first, last):
         group = panel // panels
         done = panel % panels * WIDTH
@@ -189,9 +204,12 @@ def product(s, source, line, between, target, lines, width, spare, first, last):
                 z_tile, z_line = (place, s.z_pixel) if whole else (spare, pitch)
                 if over and not whole:
                     respare(spare, pitch, place, s.z_pixel, rows, lanes)
-                call_tile(
+                soon = share(ahead, size, behind, more, step, steps)
+                step += 1
+                call_tile_ahead(
                     s.tile, rows, vectors, begin, between, 1, s.runs, s.count, s.length,
                     weights, pitch, z_tile if over else bias, z_line if over else 0, z_tile, z_line,
+                    soon, pace,
                 )  # fmt: skip
                 if not whole:
                     unspare(spare, pitch, place, s.z_pixel, rows, lanes)
@@ -230,7 +248,15 @@ def sweep(words, first, last, part):
         begin = item % s.split * panels // s.split
         end = (item % s.split + 1) * panels // s.split
         step = s.step_height * line
-        product(s, source, step, between, target, lines, s.z_width, spare, begin, end)
+        size = lines * s.step_height * s.x_width * s.channels
+        above = (n * s.x_depth + slice_) * s.x_height + h
+        ahead = s.x + 4 * (above * s.x_width * s.channels + size)
+        follows = item + 1 < last
+        size *= follows and s.span >= s.step_height  # whole images, or it is not worth it
+        more = follows * lines * s.z_width * s.z_pixel
+        product(
+            s, source, step, between, target, lines, s.z_width, spare, begin, end, ahead, size, more
+        )
 
 
 @within
@@ -275,4 +301,9 @@ def gather(words, first, last, part):
             for i in range(many):
                 window(s, room + 4 * i * s.line, begin + i)
         target = s.z + 4 * begin * s.z_pixel
-        product(s, source, 0, s.line, target, 1, many, spare, 0, -(-s.lanes // WIDTH))
+        ahead = s.x + 4 * (begin + many) * s.channels
+        follows = min(s.block, pixels - begin - many) if item + 1 < last else 0
+        product(
+            s, source, 0, s.line, target, 1, many, spare, 0, -(-s.lanes // WIDTH), ahead,
+            follows * s.channels, follows * s.z_pixel,
+        )  # fmt: skip

@@ -177,9 +177,14 @@ def first_sums(b: np.ndarray | None, groups: int, lanes: int) -> np.ndarray:
 # --- the sweep ------------------------------------------------------------------------------------
 
 
+def is_single(axes: tuple) -> bool:
+    """Whether windows are single elements of the image."""
+    return all(axis.offsets == (0,) and axis.before == 0 for axis in axes)
+
+
 def is_pointwise(axes: tuple) -> bool:
     """Whether windows are single elements, each result's at its own place."""
-    return all(axis.offsets == (0,) and axis.before == 0 and axis.step == 1 for axis in axes)
+    return is_single(axes) and all(axis.step == 1 for axis in axes)
 
 
 class Lying(NamedTuple):
@@ -380,6 +385,10 @@ def conv_dw(u, x, *, window, stride, padding, dilation, groups):
         return np.zeros(shape, np.float32)
     axes, _ = axes_forward(x.shape[2:], window, stride, padding, dilation)
     x, u = rows_of(x), rows_of(u)
+    if is_single(axes):  # what lies between them need not be copied with them
+        met = (slice(0, axis.count * axis.step, axis.step) for axis in axes)
+        x = np.ascontiguousarray(x[(slice(None), *met)])
+        axes = tuple([axis._replace(step=1) for axis in axes])
     if is_pointwise(axes):  # short lines, of which an item takes as many as it should
         x, u = (a.reshape(-1, 1, 1, *a.shape[3:]) for a in (x, u))
         axes = (axes[0], axes[0]._replace(count=1), axes[2])

@@ -7,8 +7,8 @@ the gradient of the output is read straight on, the images line by line.
 
 from typing import NamedTuple
 
-from .cpu_sweep import Sweep, framed
-from .simd import LANES, ROWS, WIDTH, call_tile
+from .cpu_sweep import Sweep, framed, share
+from .simd import LANES, ROWS, WIDTH, call_tile_ahead
 from .workers import Worker, clear, move, places, record, within
 
 
@@ -42,17 +42,27 @@ def columns(s, target, source, pixels):
         lanes = min(WIDTH, s.lanes - done)
         begin = source + 4 * (panel // panels * s.lanes + done)
         place = target + 4 * panel * pixels * WIDTH
-        for i in range(pixels):
-            move(place + 4 * i * WIDTH, begin + 4 * i * s.z_pixel, lanes)
+        if lanes == WIDTH:  # a count that the compiler knows
+            for i in range(pixels):
+                move(place + 4 * i * WIDTH, begin + 4 * i * s.z_pixel, WIDTH)
+        else:
+            for i in range(pixels):
+                move(place + 4 * i * WIDTH, begin + 4 * i * s.z_pixel, lanes)
 
 
 @within
-def tiles(s, source, gradients, z, first, last, lines, count):
-    """Tiles first, first + 1, ... of the weights' gradient get the sums over `count` lines."""
+def tiles(s, source, gradients, z, first, last, lines, count, ahead, size, behind, more):
+    """Tiles first, first + 1, ... of the weights' gradient get the sums over `count` lines.
+
+    ahead, size, behind, more: where the images and gradients of the output begin that come next,
+    and how many numbers they are. Meanwhile they are asked for.
+    """
     between = s.step_width * s.pixel
     runs = places(s.runs, s.count)
     per_run = -(-s.length // ROWS)
     per = -(-s.length // per_run)
+    steps = max(last - first, 1)
+    pace = 4 * (size + more) // (steps * count * s.z_width)
     panels = -(-s.lanes // WIDTH)
     for item in range(first, last):
         panel = item // (s.count * per_run)
@@ -66,10 +76,11 @@ def tiles(s, source, gradients, z, first, last, lines, count):
         before = (group * (-(-s.lanes // LANES) * LANES) + done) * s.count * s.length
         place = z + 4 * (before + (run * s.length + begin) * breadth)
         if rows > 0:
-            call_tile(
+            soon = share(ahead, size, behind, more, item - first, steps)
+            call_tile_ahead(
                 s.tile, rows, vectors, source + runs[run] + 4 * (group * s.reduced + begin), 1,
                 between, lines, count, s.z_width, gradients + 4 * panel * count * s.z_width * WIDTH,
-                WIDTH, place, breadth, place, breadth,
+                WIDTH, place, breadth, place, breadth, soon, pace,
             )  # fmt: skip
 
 
@@ -108,4 +119,13 @@ def weigh(words, first, last, part):
                 lines[i * rows + r] = 4 * (i * frame + r * s.step_height * line)
         source = s.z + 4 * (n * s.z_image + d * s.z_slice + top * s.z_line)
         columns(s, gradients, source, many * rows * s.z_width)
-        tiles(s, frames, gradients, panels, begin, end, table, many * rows)
+        size = many * rows * s.step_height * s.x_width * s.channels
+        above = (n * s.x_depth + slice_) * s.x_height + h
+        ahead = s.x + 4 * (above * s.x_width * s.channels + size)
+        more = many * rows * s.z_line
+        behind = source + 4 * more
+        if item + 1 == high:
+            size = more = 0
+        tiles(
+            s, frames, gradients, panels, begin, end, table, many * rows, ahead, size, behind, more
+        )

@@ -14,6 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from . import simd
 from .assembled import assembled
 from .simd import BYTES, LANES, VECTOR, WORD, again, at, counting, load
 from .winograd import matrix
@@ -157,12 +158,7 @@ def fetch(typing, address):
     """Have a line of memory brought into the second cache; any address will do."""
 
     def generate(context, b, signature, arguments):
-        byte = ir.IntType(8).as_pointer()
-        flag = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
-        prefetch = cgutils.get_or_insert_function(b.module, kind, "llvm.prefetch.p0i8")
-        reading, second, data = flag(0), flag(2), flag(1)
-        b.call(prefetch, [b.inttoptr(arguments[0], byte), reading, second, data])
+        simd.fetch(b, arguments[0])
         return context.get_dummy_value()
 
     return types.void(types.int64), generate

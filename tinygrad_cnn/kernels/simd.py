@@ -23,7 +23,7 @@ from numba.extending import intrinsic
 BYTES = 4  # of a float32
 WORD = ir.IntType(64)
 FLOAT = ir.FloatType()
-TILE = types.void(*[types.int64] * 14)  # the type of the code of `tile`
+TILE = types.void(*[types.int64] * 16)  # the type of the code of `tile`
 
 
 class Registers(NamedTuple):
@@ -96,9 +96,18 @@ def again(b, loop, values):
     b.position_at_end(after)
 
 
+def fetch(b, address):
+    """Have the line of memory at an address brought into the second cache; any address will do."""
+    byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+    prefetch = cgutils.get_or_insert_function(b.module, kind, "llvm.prefetch.p0i8")
+    reading, second, data = flag(0), flag(2), flag(1)
+    b.call(prefetch, [b.inttoptr(address, byte), reading, second, data])
+
+
 def one_tile(b, rows, vectors, words):
     """The code of one size of tile; see `tile` for the words."""
-    a, between, step, runs, count, length, cols, pitch, start, initial, z, line = words
+    a, between, step, runs, count, length, cols, pitch, start, initial, z, line, ahead, pace = words
     kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
     multiply_add = cgutils.get_or_insert_function(b.module, kind, f"llvm.fmuladd.v{LANES}f32")
     none = ir.Constant(VECTOR, ir.Undefined)
@@ -111,11 +120,12 @@ def one_tile(b, rows, vectors, words):
     sums = [
         load(b, place(start, initial, r, v), VECTOR) for r in range(rows) for v in range(vectors)
     ]
-    outer = counting(b, count, [cols, *sums])
-    i, source, *sums = outer[2]
+    outer = counting(b, count, [cols, ahead, *sums])
+    i, source, ahead, *sums = outer[2]
     offset = load(b, b.add(runs, b.mul(i, WORD(8))), WORD)
-    inner = counting(b, length, [b.add(a, offset), source, *sums])
-    _, left, right, *sums = inner[2]
+    inner = counting(b, length, [b.add(a, offset), source, ahead, *sums])
+    _, left, right, ahead, *sums = inner[2]
+    fetch(b, ahead)
     columns = [load(b, place(right, WORD(0), 0, v), VECTOR) for v in range(vectors)]
     following = []
     for r in range(rows):
@@ -125,9 +135,9 @@ def one_tile(b, rows, vectors, words):
         for v in range(vectors):
             total = sums[r * vectors + v]
             following.append(b.call(multiply_add, [number, columns[v], total]))
-    right = b.add(right, pitch)
-    again(b, inner, [b.add(left, step), right, *following])
-    again(b, outer, [right, *following])
+    right, ahead = b.add(right, pitch), b.add(ahead, pace)
+    again(b, inner, [b.add(left, step), right, ahead, *following])
+    again(b, outer, [right, ahead, *following])
     for r in range(rows):
         for v in range(vectors):
             value = following[r * vectors + v]
@@ -135,8 +145,9 @@ def one_tile(b, rows, vectors, words):
 
 
 def tile(
-    b, rows, vectors, a, between, step, runs, count, length, cols, pitch, start, initial, z, line
-):
+    b, rows, vectors, a, between, step, runs, count, length, cols, pitch, start, initial, z, line,
+    ahead, pace,
+):  # fmt: skip
     """The code of a tile of every size, and the choice among them:
 
     z[r, :] = start[r, :] + the sum over i < count, j < length of A[r, i, j] B[i, j, :].
@@ -145,10 +156,15 @@ def tile(
     rows of B, of `vectors` vectors each, lie at cols and follow each other at the distance `pitch`.
     Rows of z lie `line` apart, those of start `initial`: at 0 every row begins alike, as with a
     bias. a, cols, start and z are addresses, runs that of int64 numbers of bytes.
+
+    ahead: where memory begins that will be needed soon. It is asked for meanwhile, so that it comes
+    from afar while the sums run: in each turn one line of the cache, `pace` bytes behind the last.
     """
     scaled = [b.mul(x, WORD(BYTES)) for x in (between, step, pitch, initial, line)]
     between, step, pitch, initial, line = scaled
-    words = (a, between, step, runs, count, length, cols, pitch, start, initial, z, line)
+    words = (
+        a, between, step, runs, count, length, cols, pitch, start, initial, z, line, ahead, pace,
+    )  # fmt: skip
     end = b.append_basic_block("end")
     size = b.add(b.mul(rows, WORD(VECTORS)), vectors)
     choice = b.switch(size, end)
@@ -164,29 +180,35 @@ def tile(
 
 @intrinsic
 def call_tile(
-    typing,
-    at_,
-    rows,
-    vectors,
-    a,
-    between,
-    step,
-    runs,
-    count,
-    length,
-    b,
-    pitch,
-    start,
-    initial,
-    z,
+    typing, at_, rows, vectors, a, between, step, runs, count, length, b, pitch, start, initial, z,
     line,
-):
+):  # fmt: skip
+    """Call the function `tile` that lies at an address; nothing is asked for."""
+
+    def generate(context, b, signature, arguments):
+        a = arguments[3]  # which is there already
+        call_at(b, [*arguments, a, WORD(0)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, *TILE.args[:-2]), generate
+
+
+@intrinsic
+def call_tile_ahead(
+    typing, at_, rows, vectors, a, between, step, runs, count, length, b, pitch, start, initial, z,
+    line, ahead, pace,
+):  # fmt: skip
     """Call the function `tile` that lies at an address."""
 
     def generate(context, b, signature, arguments):
-        head, *rest = arguments
-        kind = ir.FunctionType(ir.VoidType(), [WORD] * len(rest))
-        b.call(at(b, head, kind), rest)
+        call_at(b, arguments)
         return context.get_dummy_value()
 
     return types.void(types.int64, *TILE.args), generate
+
+
+def call_at(b, words):
+    """The code that calls the function at an address, the first of the words, with the others."""
+    head, *rest = words
+    kind = ir.FunctionType(ir.VoidType(), [WORD] * len(rest))
+    b.call(at(b, head, kind), rest)
