@@ -21,6 +21,7 @@ import numpy as np
 from domains import ROWS
 from probes import FUNCTIONS, written
 
+from tinygrad_cnn import kernels
 from tinygrad_cnn.gate import Gate
 
 SCALE = 1.001
@@ -146,10 +147,12 @@ def coded(function: types.FunctionType, code: types.CodeType) -> Iterator[list]:
     """The function runs other code."""
     right = function.__code__
     function.__code__ = code
+    kernels.forget()  # those that were made of what the function said
     try:
         yield [code]
     finally:
         function.__code__ = right
+        kernels.forget()
 
 
 # --- sums in the text of rules --------------------------------------------------------------------

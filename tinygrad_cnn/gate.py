@@ -29,6 +29,7 @@ set of formulas. Since on Python floats `/` and `**` raise where IEEE arithmetic
 rules call `div` and `pow` instead.
 """
 
+import functools
 import inspect
 from collections.abc import Callable
 
@@ -60,6 +61,7 @@ class Gate:
         many: bool,
         z_if: str | None,
         autocast: str | None,
+        formula: bool,
     ) -> None:
         parameters = inspect.signature(body).parameters.values()
         self.name = body.__name__
@@ -69,6 +71,7 @@ class Gate:
         self.many = many
         self.z_if = z_if
         self.autocast = autocast
+        self.formula = formula
         self.kernels = {}
         self.rules = rules
         self.inputs = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
@@ -123,11 +126,15 @@ class Gate:
     def compiled(self) -> tuple[Callable | None, Callable | None]:
         """`pull` and `spread`: the rules of all inputs in one expression each.
 
-        The only generated code of the library; a closure per rule costs a fifth of backward.
+        Code is generated here and for the loops of `kernels.cpu_pointwise`, nowhere else; a closure
+        per rule costs a fifth of backward.
         """
         if not self.rules:
             return None, None
         space = {f"rule_{n}": rule for n, rule in self.rules.items()}
+        if self.formula:
+            for n, rule in self.rules.items():
+                space[f"rule_{n}"] = kernels.at_once(f"{self.name}.{n}", rule)
         names = ", ".join(self.words)
         more = "".join(f", {word}=None" for word in self.lent)
         if "all" in self.rules:
@@ -153,6 +160,7 @@ def gate(
     many: bool = False,
     z_if: str | None = None,
     autocast: str | None = None,
+    formula: bool = False,
     **rules: Callable,
 ) -> Callable:
     """The decorator of a primitive.
@@ -161,13 +169,17 @@ def gate(
     sequence of any length (cat), kept and handed to the joint rule as a tuple. z_if: the setting
     without which the rules have no use for the output, so that it is not kept. autocast: the dtype
     of the gate within `tg.autocast`, as recorder.autocasted has it; None for that of the inputs.
+    formula: whether body and rules compute numbers one by one, so that a kernel can be made of them
+    that sweeps over memory once; then they speak gates and settings only.
     """
-    return lambda body: build(body, rules, "gate", floats, many, z_if, autocast)
+    return lambda body: build(body, rules, "gate", floats, many, z_if, autocast, formula)
 
 
-def composite(body: Callable) -> Callable:
-    """The decorator of a derived function, whose body speaks gates only."""
-    return build(body, {}, "composite")
+def composite(body: Callable | None = None, *, formula: bool = False) -> Callable:
+    """The decorator of a derived function, whose body speaks gates only. formula: as for `gate`."""
+    if body is None:
+        return functools.partial(composite, formula=formula)
+    return build(body, {}, "composite", formula=formula)
 
 
 def flat(body: Callable) -> Callable:
@@ -183,16 +195,19 @@ def build(
     many: bool = False,
     z_if: str | None = None,
     autocast: str | None = None,
+    formula: bool = False,
 ) -> Callable:
     """The recording function, with its record at `.gate` and its operator form at `.operator`.
 
     `.full`, where the body has a second result, returns both.
     """
-    record = Gate(body, rules, kind, floats, many, z_if, autocast)
+    record = Gate(body, rules, kind, floats, many, z_if, autocast, formula)
     wide = record.settings or record.shapes or record.aux or many or not all(record.ruled)
     recorder = nary if wide else {1: unary, 2: binary}.get(record.arity, nary)
     call = recorder(record, refuse)
     call.operator = recorder(record, leave)
+    if formula:
+        kernels.add_formula(record.name, call)
     if record.aux:
         call.full = nary(record, refuse, full=True)
     signature = inspect.signature(body)  # settings may also be given by position

@@ -148,8 +148,7 @@ import tinygrad_cnn as tg
 from tinygrad_cnn.kernels import compiling
 compiled = []
 compiling.WATCHERS.append(lambda name, begins: compiled.append(name) if begins else None)
-x = tg.zeros(3)
-assert x.sigmoid().tolist() == [0.5, 0.5, 0.5]
+assert {*tg.zeros(9999).sigmoid().tolist()} == {0.5}
 print(*compiled)
 """
 
@@ -168,13 +167,18 @@ def ended(process):
     return out.split()
 
 
+def is_formula(name):
+    """Whether this is a sweep over a formula, as sigmoid is."""
+    return name.startswith("formula_")
+
+
 def test_processes_at_once_and_processors_do_not_disturb_each_other(tmp_path):
     here = {"NUMBA_CACHE_DIR": str(tmp_path)}
     other = {**here, "NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""}
     if sys.platform == "darwin" or "x86" not in os.uname().machine:
         other = here
     compiled = [ended(p) for p in [begun(**here), begun(**here), begun(**other)]]
-    assert ["sigmoid_sweep", "alone"] in compiled
+    assert any(names[1:] == ["alone"] and is_formula(names[0]) for names in compiled)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {".nbc"}  # no drafts are left
     assert len(files) == (2 if other is here else 4)
@@ -205,5 +209,5 @@ def test_a_package_that_cannot_be_written_keeps_its_code_with_the_user(tmp_path)
         "NUMBA_CACHE_DIR": "",
         "XDG_CACHE_HOME": str(tmp_path / "user"),
     }
-    assert "sigmoid_sweep" in ended(begun(**environment))
+    assert any(map(is_formula, ended(begun(**environment))))
     assert [*(tmp_path / "user").rglob("*.nbc")]

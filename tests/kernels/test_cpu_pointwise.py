@@ -1,14 +1,21 @@
-"""Pointwise kernels against the bodies in double precision, on all kinds of numbers and layouts."""
+"""Formulas as one sweep against the bodies and rules in double precision, on all kinds of numbers
+and layouts."""
 
 import numpy as np
 import pytest
+from checks import agree
+from domains import ROWS
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tinygrad_cnn.ops.activation import relu_dx, sigmoid, sigmoid_dx, tanh_dx
+import tinygrad_cnn as tg
+from tinygrad_cnn import kernels
+from tinygrad_cnn.kernels import formula
+from tinygrad_cnn.ops.activation import leaky_relu, relu_dx, sigmoid, tanh_dx
 from tinygrad_cnn.ops.erf import erf, erfc
 
 pytest.importorskip("numba", reason="Numba has no wheel here: there are no kernels to compare")
-from tinygrad_cnn.kernels import cpu_pointwise, layout
-from tinygrad_cnn.kernels.exponential import exp_single
+from tinygrad_cnn.kernels import cpu, cpu_pointwise, exponential, layout
 from tinygrad_cnn.kernels.parallel import arguments, shared
 
 EPS = np.finfo(np.float32).eps
@@ -40,18 +47,46 @@ def powers(task, first, last, part):
     """exp_single, which only compiled code calls."""
     x, z = arguments(task)
     for i in range(first, last):
-        z[i] = exp_single(x[i])
+        z[i] = exponential.exp_single(x[i])
 
 
-def test_exp():
-    x = LINE[LINE > -87]
+@shared
+def powers_less_1(task, first, last, part):
+    """expm1_single."""
+    x, z = arguments(task)
+    for i in range(first, last):
+        z[i] = exponential.expm1_single(x[i])
+
+
+@shared
+def logarithms(task, first, last, part):
+    """log1p_single."""
+    x, z = arguments(task)
+    for i in range(first, last):
+        z[i] = exponential.log1p_single(x[i])
+
+
+@shared
+def tangents(task, first, last, part):
+    """tanh_single."""
+    x, z = arguments(task)
+    for i in range(first, last):
+        z[i] = exponential.tanh_single(x[i])
+
+
+@pytest.mark.parametrize(
+    ("kernel", "exact", "units"),
+    [(powers, np.exp, 2), (powers_less_1, np.expm1, 3), (logarithms, np.log1p, 3),
+     (tangents, np.tanh, 4)],
+)  # fmt: skip
+def test_functions_of_single_numbers(kernel, exact, units):
+    tiny = 10.0 ** np.arange(-38, 0)
+    x = np.concatenate([LINE[LINE > -87], tiny, -tiny]).astype("f4")
     with np.errstate(all="ignore"):
-        want = np.exp(x.astype(np.float64)).astype("f4")
+        want = exact(x.astype(np.float64)).astype("f4")
     found = np.empty_like(x)
-    powers(x.size, x.size, x, found)
-    np.testing.assert_allclose(found[::50], want[::50], rtol=2 * EPS)
-    many = len(SPECIAL)
-    np.testing.assert_allclose(found[-many:], want[-many:], rtol=EPS)
+    kernel(x.size, x.size, x, found)
+    np.testing.assert_allclose(found, want, rtol=units * EPS, atol=1e-45)
 
 
 def stored(x, storage):
@@ -67,7 +102,7 @@ def stored(x, storage):
 
 @pytest.mark.parametrize("storage", ["planes", "rows", "columns", "strided", "read-only"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("gate", [relu_dx, sigmoid_dx, tanh_dx])
+@pytest.mark.parametrize("gate", [relu_dx, tanh_dx])
 def test_layouts(gate, storage, dtype):
     """A gradient lies as the result does, however the one that came in lies."""
     rng = np.random.default_rng(0)
@@ -95,10 +130,79 @@ def test_nan_passes_a_relu_both_ways():
 @pytest.mark.parametrize("x", [np.float32(1), 1.0, np.ones(2, "f2"), np.ones(2, "i8")])
 def test_what_is_not_covered_is_left_to_the_body(x):
     assert cpu_pointwise.erf(x) is NotImplemented
-    for backward in (cpu_pointwise.relu_dx, cpu_pointwise.sigmoid_dx, cpu_pointwise.tanh_dx):
+    for backward in (cpu_pointwise.relu_dx, cpu_pointwise.tanh_dx):
         assert backward(x, x) is NotImplemented
 
 
 def test_shapes_that_broadcast_are_left_to_the_body():
     assert cpu_pointwise.relu_dx(np.ones((2, 1), "f4"), np.ones((2, 3), "f4")) is NotImplemented
     assert cpu_pointwise.relu_dx(np.ones(2, "f4"), np.ones(2)) is NotImplemented
+
+
+# --- all formulas ---------------------------------------------------------------------------------
+
+GATES = {gate.name: gate for gate in kernels.GATES if gate.formula and gate.rules}
+EXACT = {"relu", "leaky_relu", "hardtanh", "hardsigmoid", "hardswish"}  # float64 as well
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", GATES)
+@given(data=st.data())
+@settings(max_examples=5)
+def test_rules_in_one_sweep_are_the_rules(name, dtype, data):
+    """Within 32 units in the last place of the largest number."""
+    gate = GATES[name]
+    case = data.draw(ROWS[name].cases)
+    x = np.resize(case.inputs[0], cpu.LARGE).astype(dtype)
+    g = np.linspace(-1, 1, x.size).astype(dtype)
+    with np.errstate(all="ignore"):
+        z = gate.body(x, **case.settings)
+    for word, rule in gate.rules.items():
+        known = {"g": g, "z": z, "x": x, **case.settings}
+        inputs = [known[n] for n in gate.wants[word]]
+        fast = getattr(cpu_pointwise, f"{name}.{word}")(*inputs)
+        if fast is NotImplemented:
+            assert dtype == np.float64 and name not in EXACT
+            continue
+        with kernels.use("reference"):
+            slow = rule(*inputs)
+        assert fast.dtype == dtype
+        agree("reference bodies", fast, slow, 32 * np.finfo(dtype).eps)
+
+
+def served(name):
+    """How often a formula was computed in one sweep so far."""
+    found = kernels.report()
+    return found[name].calls if name in found else 0
+
+
+def test_large_arrays_take_the_sweep_both_ways():
+    for size, sweeps in ((cpu.LARGE - 1, 0), (cpu.LARGE, 1)):
+        before = served("elu"), served("elu.x")
+        x = tg.linspace(-4, 4, size).requires_grad_(True)
+        tg.nn.functional.elu(x).sum().backward()
+        assert (served("elu"), served("elu.x")) == (before[0] + sweeps, before[1] + sweeps)
+        slope = np.exp(np.minimum(x.detach().numpy(), 0))
+        np.testing.assert_allclose(x.grad.numpy(), slope, rtol=1e-6)
+
+
+def test_a_formula_is_written_down_step_by_step():
+    steps, numbers = formula.steps(leaky_relu, (...,), {"negative_slope": 0.5})
+    assert steps == (
+        ("gt", ("input", 0), ("number", 0)),
+        ("mul", ("input", 0), ("number", 1)),
+        ("where", ("step", 0), ("input", 0), ("step", 1)),
+    )
+    assert numbers == (0.0, 0.5)
+
+
+def test_settings_of_other_numbers_share_the_machine_code():
+    plans = [cpu_pointwise.planned(leaky_relu, (...,), (("negative_slope", s),)) for s in (0.5, 2)]
+    assert plans[0].loop is plans[1].loop
+    assert [p.numbers[np.dtype("f4")].tolist() for p in plans] == [[0.0, 0.5], [0.0, 2.0]]
+
+
+@pytest.mark.parametrize("function", [lambda x: x.sum(), lambda x: 1.0, lambda x: x, tg.cumsum])
+def test_what_is_no_formula_is_left_to_the_body(function):
+    assert formula.steps(function, (...,), {}) is None
+    assert cpu_pointwise.swept(function, np.ones(3, "f4")) is NotImplemented

@@ -21,6 +21,8 @@ ELSEWHERE = {
     "class_cross_entropy_dx",
     "cross_entropy_dx",
     "soft_cross_entropy_dt",
+    "max_pool_dx",
+    "window_mean_dx",
 }
 NAMES = sorted((TRANSLATORS.keys() & ROWS.keys()) | (COMPOSITES - ELSEWHERE))
 REFUSALS = (

@@ -1,122 +1,136 @@
-"""Functions of single numbers on the CPU that NumPy lacks, or takes many sweeps for.
+"""Formulas of single numbers on the CPU, each in one sweep over memory, compiled by Numba.
 
-Arrays are swept over as they lie in memory, and results lie alike. Exponentials and the error
-function are for float32; in float64 the bodies compute.
+What is computed stands in the bodies and rules of gates, see `formula`; the text of a loop is made
+of its steps. Numbers that settings give are handed to the machine code, so that other settings need
+no other. Arrays are swept over as they lie in memory, and results lie alike. Exponentials and the
+error function are for float32; in float64 the bodies compute.
 """
+
+import functools
+import hashlib
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
+from . import BACKENDS, FORMULAS, PLANS
 from .compiled import FLOATS
-from .exponential import exp_single, sigmoid_single
-from .parallel import arguments, contracted, shared
-from .series import SERIES, TAIL
+from .error_function import erf_single, erfc_single  # noqa: F401  texts name them
+from .exponential import (  # noqa: F401
+    exp_single,
+    expm1_single,
+    log1p_single,
+    sigmoid_single,
+    tanh_single,
+)
+from .formula import TERMS, Term, steps
+from .parallel import Shared, arguments, shared  # noqa: F401
 from .served import refused
 
-F = np.float32
+BACKENDS[Term] = TERMS
 BLOCK = 16384  # numbers in a block
-SINGLE = "it is compiled for arrays of float32"  # of the gates that are for nothing else
-NEAR = tuple(F(c) for c in SERIES[10::-1])  # terms behind these are below 1e-8
-FAR = tuple(F(c) for c in TAIL[15:7:-1])  # in two halves: longer loops are not unrolled
-LAST = tuple(F(c) for c in TAIL[7::-1])
+MANY = 1024  # plans: a setting may be another number at every call
+TAKEN = "it is compiled for arrays of one shape, all float32 or all float64"
+SINGLE = "it is compiled for arrays of float32"  # where there is an exponential
+UNKNOWN = "its formula has steps that are not compiled"
+
+# Each step as the compiler reads it. Where numbers are compared, nan wins as in NumPy.
+TEXTS = {
+    "add": "{} + {}",
+    "sub": "{} - {}",
+    "mul": "{} * {}",
+    "div": "{} / {}",
+    "neg": "-{}",
+    "abs": "abs({})",
+    "maximum": "{0} if ({0} >= {1}) | ({0} != {0}) else {1}",
+    "minimum": "{0} if ({0} <= {1}) | ({0} != {0}) else {1}",
+    "lt": "{} < {}",
+    "le": "{} <= {}",
+    "gt": "{} > {}",
+    "ge": "{} >= {}",
+    "eq": "{} == {}",
+    "ne": "{} != {}",
+    "logical_and": "{} & {}",
+    "logical_or": "{} | {}",
+    "logical_not": "not {}",
+    "where": "{1} if {0} else {2}",
+}
+TEXTS |= {"clamp_min": TEXTS["maximum"], "clamp_max": TEXTS["minimum"]}
+FUNCTIONS = {"exp", "expm1", "log1p", "tanh", "sigmoid", "erf", "erfc"}  # for float32
+LOOP = """
+def {name}(task, first, last, part):
+    {arrays}numbers, z = arguments(task)
+    {numbers}
+    for block in range(first, last):
+        {blocks}
+        for i in range(bz.size):
+            {lines}
+"""
 
 
-@contracted
-def erfc_far(x):
-    """erfc x for x >= 1; as the body, in ops.erf."""
-    x = min(x, F(10.0))
-    h = F(np.int32(x * F(16.0))) * F(0.0625)
-    t = F(1.0) - F(8.0) / (x + F(3.0))
-    p = F(0.0)
-    for c in FAR:
-        p = p * t + c
-    for c in LAST:
-        p = p * t + c
-    return exp_single(-h * h) * exp_single((h - x) * (h + x)) * p / x
+def text_of(found: tuple) -> str:
+    """The loop over a formula's steps, without its name."""
+    read = {place for step in found for place in step[1:]}
+    lines = [f"x{i} = ba{i}[i]" for kind, i in sorted(read) if kind == "input"]
+    words = {"input": "x", "number": "n", "step": "t"}
+    for count, (gate, *places) in enumerate(found):
+        parts = [f"{words[kind]}{i}" for kind, i in places]
+        call = f"{gate}_single({', '.join(parts)})"
+        lines.append(f"t{count} = {call if gate in FUNCTIONS else TEXTS[gate].format(*parts)}")
+    lines.append(f"bz[i] = t{len(found) - 1}")
+    inputs = sorted(i for kind, i in read if kind == "input")
+    count = sum(kind == "number" for kind, _ in read)
+    names = [*(f"a{i}" for i in inputs), "z"]
+    # Blocks as arrays of their own: from 0 to their size indices need not be looked at.
+    blocks = [f"b{name} = {name}[block * BLOCK : (block + 1) * BLOCK]" for name in names]
+    return LOOP.format(
+        name="{name}",
+        arrays="".join(f"a{i}, " for i in inputs),
+        numbers="\n    ".join(f"n{i} = numbers[{i}]" for i in range(count)) or "pass",
+        blocks="\n        ".join(blocks),
+        lines="\n            ".join(lines),
+    )
 
 
-@contracted
-def erf_near(x):
-    """erf x for |x| <= 1."""
-    p = F(0.0)
-    for c in NEAR:
-        p = p * (x * x) + c
-    return x * p
+@functools.cache
+def compiled_loop(text: str) -> Shared:
+    """The machine code of a loop; formulas of the same steps share it."""
+    name = f"formula_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    space = {}
+    eval(compile(text.format(name=name), __file__, "exec"), globals(), space)
+    space[name].__module__ = __name__
+    return shared(space[name], frozenset({"contract"}))
 
 
-@shared
-def erf_sweep(task, first, last, part):
-    """z = erf x."""
-    x, z = arguments(task)
-    for b in range(first, last):
-        u, v = x[b * BLOCK : (b + 1) * BLOCK], z[b * BLOCK : (b + 1) * BLOCK]
-        for i in range(u.size):
-            size = abs(u[i])
-            far = np.copysign(F(1.0) - erfc_far(max(size, F(1.0))), u[i])
-            y = far if size > 1 else erf_near(u[i])
-            v[i] = u[i] if u[i] != u[i] else y
+class Sweep(NamedTuple):
+    """A formula, ready: its loop, which inputs it reads, the numbers of its settings by dtype, and
+    which dtypes it is for."""
+
+    loop: Shared
+    reads: list[int]
+    numbers: dict[np.dtype, np.ndarray]
 
 
-@shared
-def erfc_sweep(task, first, last, part):
-    """z = erfc x."""
-    x, z = arguments(task)
-    for b in range(first, last):
-        u, v = x[b * BLOCK : (b + 1) * BLOCK], z[b * BLOCK : (b + 1) * BLOCK]
-        for i in range(u.size):
-            size = abs(u[i])
-            far = erfc_far(max(size, F(1.0)))
-            far = F(2.0) - far if u[i] < 0 else far
-            y = far if size > 1 else F(1.0) - erf_near(u[i])
-            v[i] = u[i] if u[i] != u[i] else y
+def planned(function: Callable, inputs: tuple, settings: tuple) -> Sweep | None:
+    """The sweep of a function; None where it is no formula. inputs: ... stands for an array."""
+    key = (function, inputs, settings)
+    if key not in PLANS:
+        if len(PLANS) >= MANY:
+            PLANS.clear()
+        PLANS[key] = plan(*key)
+    return PLANS[key]
 
 
-@shared
-def sigmoid_sweep(task, first, last, part):
-    """z = 1 / (1 + e^-x)."""
-    x, z = arguments(task)
-    for b in range(first, last):
-        u, v = x[b * BLOCK : (b + 1) * BLOCK], z[b * BLOCK : (b + 1) * BLOCK]
-        for i in range(u.size):
-            v[i] = sigmoid_single(u[i])
-
-
-@shared
-def sigmoid_dx_sweep(task, first, last, part):
-    """dx = g z (1 - z)."""
-    z, g, dx = arguments(task)
-    for b in range(first, last):
-        u, v = g[b * BLOCK : (b + 1) * BLOCK], z[b * BLOCK : (b + 1) * BLOCK]
-        w = dx[b * BLOCK : (b + 1) * BLOCK]
-        one = dx.dtype.type(1)
-        for i in range(u.size):
-            w[i] = u[i] * (v[i] * (one - v[i]))
-
-
-@shared
-def tanh_dx_sweep(task, first, last, part):
-    """dx = g (1 - z²)."""
-    z, g, dx = arguments(task)
-    for b in range(first, last):
-        u, v = g[b * BLOCK : (b + 1) * BLOCK], z[b * BLOCK : (b + 1) * BLOCK]
-        w = dx[b * BLOCK : (b + 1) * BLOCK]
-        one = dx.dtype.type(1)
-        for i in range(u.size):
-            w[i] = u[i] * (one - v[i] * v[i])
-
-
-@shared
-def relu_dx_sweep(task, first, last, part):
-    """dx = 0 where z <= 0, else g."""
-    z, g, dx = arguments(task)
-    for b in range(first, last):
-        u, v = g[b * BLOCK : (b + 1) * BLOCK], z[b * BLOCK : (b + 1) * BLOCK]
-        w = dx[b * BLOCK : (b + 1) * BLOCK]
-        for i in range(u.size):
-            y = u[i]
-            w[i] = g.dtype.type(0) if v[i] <= 0 else y
-
-
-# --- the gates ------------------------------------------------------------------------------------
+def plan(function: Callable, inputs: tuple, settings: tuple) -> Sweep | None:
+    """As planned, made anew."""
+    found = steps(function, inputs, dict(settings))
+    if found is None:
+        return None
+    done, numbers = found
+    reads = sorted({i for step in done for kind, i in step[1:] if kind == "input"})
+    single = any(step[0] in FUNCTIONS for step in done)
+    dtypes = FLOATS[:1] if single else FLOATS
+    return Sweep(compiled_loop(text_of(done)), reads, {d: np.array(numbers, d) for d in dtypes})
 
 
 def flat(x, z):
@@ -129,53 +143,31 @@ def flat(x, z):
     return like.ravel("K")
 
 
-def swept(kernel, *xs):
-    """The result of a sweep over arrays of one shape and dtype, which lies as the first does."""
-    x = xs[0]
-    z = np.empty_like(x)
-    kernel(x.size, -(-x.size // BLOCK), *[flat(a, z) for a in (*xs, z)])
+def swept(function: Callable, *inputs, **settings):
+    """The function of every number of arrays, which lies as the last array does."""
+    kinds = tuple([... if type(a) is np.ndarray else a for a in inputs])
+    arrays = [a for a in inputs if type(a) is np.ndarray]
+    if not arrays:
+        return refused(TAKEN)
+    last = arrays[-1]
+    for a in arrays:
+        if a.shape != last.shape or a.dtype != last.dtype:
+            return refused(TAKEN)
+    sweep = planned(function, kinds, tuple(settings.items()))
+    if sweep is None:
+        return refused(UNKNOWN)
+    numbers = sweep.numbers.get(last.dtype)
+    if numbers is None:
+        return refused(SINGLE if last.dtype in FLOATS else TAKEN)
+    z = np.empty_like(last)
+    read = [flat(inputs[i], z) for i in sweep.reads]
+    sweep.loop(z.size, -(-z.size // BLOCK), *read, numbers, z.ravel("K"))
     return z
 
 
-def single(x) -> bool:
-    """Whether x is an array of float32."""
-    return type(x) is np.ndarray and x.dtype == np.float32
-
-
-def erf(x):
-    """The kernel of erf for float32."""
-    return swept(erf_sweep, x) if single(x) else refused(SINGLE)
-
-
-def erfc(x):
-    """The kernel of erfc for float32."""
-    return swept(erfc_sweep, x) if single(x) else refused(SINGLE)
-
-
-def sigmoid(x):
-    """The kernel of sigmoid for float32."""
-    return swept(sigmoid_sweep, x) if single(x) else refused(SINGLE)
-
-
-def backward(kernel, g, z):
-    """A sweep over a gradient and a result, both of one shape, which lies as the result does."""
-    if type(g) is not np.ndarray or type(z) is not np.ndarray:
-        return refused("it is compiled for arrays, not for numbers")
-    if g.dtype != z.dtype or g.dtype not in FLOATS or g.shape != z.shape:
-        return refused("it is compiled for arrays of one shape, all float32 or all float64")
-    return swept(kernel, z, g)
-
-
-def sigmoid_dx(g, z):
-    """The kernel of sigmoid_dx for arrays of one shape."""
-    return backward(sigmoid_dx_sweep, g, z)
-
-
-def tanh_dx(g, z):
-    """The kernel of tanh_dx for arrays of one shape."""
-    return backward(tanh_dx_sweep, g, z)
-
-
-def relu_dx(g, z):
-    """The kernel of relu_dx for arrays of one shape."""
-    return backward(relu_dx_sweep, g, z)
+def __getattr__(name: str) -> Callable:
+    """The kernel of a formula."""
+    function = FORMULAS.get(name)
+    if function is None:
+        raise AttributeError(f"there is no formula {name!r}")
+    return functools.partial(swept, function)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.shapes import reduced_axes
+from ..ops.activation import CUBIC, ROOT_HALF, TWO_ROOTS
 from . import windows
 from .graph import Graph, Untranslatable
 from .tracing import Sketch, Step, constant
@@ -128,6 +129,27 @@ def softplus(g: Graph, step: Step, x: str, beta: float, threshold: float) -> str
 def logsigmoid(g: Graph, step: Step, x: str) -> str:
     """-softplus(-x)."""
     return g.node("Neg", g.node("Softplus", g.node("Neg", x)))
+
+
+def silu(g: Graph, step: Step, x: str) -> str:
+    """x sigmoid(x)."""
+    return g.node("Mul", x, g.node("Sigmoid", x))
+
+
+def mish(g: Graph, step: Step, x: str) -> str:
+    """x tanh(softplus(x))."""
+    return g.node("Mul", x, g.node("Tanh", g.node("Softplus", x)))
+
+
+def gelu(g: Graph, step: Step, x: str, approximate: str) -> str:
+    """x Φ(x) by the complementary error function, or a sigmoid in the place of Φ."""
+    if approximate == "none":
+        share = erfc(g, step, g.node("Mul", x, number(g, step, -ROOT_HALF)))
+        return g.node("Mul", x, g.node("Mul", share, number(g, step, 0.5)))
+    cube = g.node("Mul", g.node("Mul", x, x), x)
+    bent = g.node("Add", x, g.node("Mul", cube, number(g, step, CUBIC)))
+    share = g.node("Sigmoid", g.node("Mul", bent, number(g, step, TWO_ROOTS)))
+    return g.node("Mul", x, share)
 
 
 def cast(g: Graph, step: Step, x: str, dtype: object) -> str:
@@ -391,6 +413,9 @@ TRANSLATORS: dict[str, Callable[..., Any]] = {
             *(trunc, ne, erfc, expm1, log1p, exp2, clamp_min, clamp_max, hardtanh, elu, softplus),
             *(
                 logsigmoid,
+                silu,
+                mish,
+                gelu,
                 cast,
                 reshape,
                 expand,

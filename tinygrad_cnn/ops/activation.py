@@ -31,13 +31,13 @@ def tanh(x):
     return xp(x).tanh(x)
 
 
-@composite
+@composite(formula=True)
 def tanh_dx(g, z):
     """The gradient of tanh for its input: g (1 - z²)."""
     return g * (1.0 - z * z)
 
 
-@gate(floats=True, x=lambda g, z: sigmoid_dx(g, z))
+@gate(floats=True, x=lambda g, z: sigmoid_dx(g, z), formula=True)
 def sigmoid(x):
     """1 / (1 + e^-x); where e^-x overflows, 0.
 
@@ -46,13 +46,13 @@ def sigmoid(x):
     return 1.0 / (xp(x).exp(-x) + 1.0)
 
 
-@composite
+@composite(formula=True)
 def sigmoid_dx(g, z):
     """The gradient of sigmoid for its input: g z (1 - z)."""
     return g * (z * (1.0 - z))
 
 
-@gate(floats=True, x=lambda g, x: g * sigmoid(-x))
+@gate(formula=True, floats=True, x=lambda g, x: g * sigmoid(-x))
 def logsigmoid(x):
     """log sigmoid(x) = -softplus(-x), exact also where sigmoid underflows.
 
@@ -61,7 +61,11 @@ def logsigmoid(x):
     return -softplus(-x, 1.0, math.inf)
 
 
-@gate(floats=True, x=lambda g, x: where(logical_and(x > -3.0, x < 3.0), g * (1 / 6), 0.0))
+@gate(
+    formula=True,
+    floats=True,
+    x=lambda g, x: where(logical_and(x > -3.0, x < 3.0), g * (1 / 6), 0.0),
+)
 def hardsigmoid(x):
     """(x + 3) / 6, but not below 0 and not above 1.
 
@@ -95,13 +99,17 @@ def relu(x):
     return xp(x).maximum(x, 0)
 
 
-@composite
+@composite(formula=True)
 def relu_dx(g, z):
     """The gradient of relu for its input: 0 where z <= 0, else g."""
     return where(z <= 0, 0.0, g)
 
 
-@gate(floats=True, x=lambda g, x, negative_slope: where(x > 0, g, g * negative_slope))
+@gate(
+    formula=True,
+    floats=True,
+    x=lambda g, x, negative_slope: where(x > 0, g, g * negative_slope),
+)
 def leaky_relu(x, *, negative_slope=0.01):
     """x for x > 0, else negative_slope * x.
 
@@ -134,6 +142,7 @@ def prelu(x, weight):
 
 
 @gate(
+    formula=True,
     floats=True,
     x=lambda g, x, min_val, max_val: where(logical_or(x <= min_val, x >= max_val), 0.0, g),
 )
@@ -156,6 +165,7 @@ def threshold(x, *, threshold, value):
 
 
 @gate(
+    formula=True,
     floats=True,
     x=lambda g, x, alpha, scale, input_scale: where(
         x <= 0, g * (exp(below_zero(x) * input_scale) * (alpha * scale * input_scale)), g * scale
@@ -200,6 +210,7 @@ def celu(x, *, alpha=1.0):
 
 
 @gate(
+    formula=True,
     autocast="float32",
     floats=True,
     x=lambda g, x, beta, threshold: where(x * beta > threshold, g, g * sigmoid(x * beta)),
@@ -219,9 +230,17 @@ def softplus(x, *, beta=1.0, threshold=20.0):
 # --- gated by themselves --------------------------------------------------------------------------
 
 
-@composite
+def silu_slope(x):
+    """The derivative of silu."""
+    s = sigmoid(x)
+    return s * (1.0 + x * (1.0 - s))
+
+
+@gate(formula=True, floats=True, x=lambda g, x: g * silu_slope(x))
 def silu(x):
     """x sigmoid(x), also called swish.
+
+    Rule: dz/dx = s (1 + x (1 - s)) with s = sigmoid(x).
 
     Source: Elfwing, Uchibe & Doya 2018, equation 4; Ramachandran, Zoph & Le 2017.
     """
@@ -229,6 +248,7 @@ def silu(x):
 
 
 @gate(
+    formula=True,
     floats=True,
     x=lambda g, x: where(x <= -3.0, 0.0, where(x < 3.0, g * (x * (1 / 3) + 0.5), g)),
 )
@@ -242,9 +262,17 @@ def hardswish(x):
     return x * hardsigmoid(x)
 
 
-@composite
+def mish_slope(x):
+    """The derivative of mish."""
+    t = tanh(softplus(x))
+    return t + x * (1.0 - t * t) * sigmoid(x)
+
+
+@gate(formula=True, floats=True, x=lambda g, x: g * mish_slope(x))
 def mish(x):
     """x tanh(softplus(x)).
+
+    Rule: dz/dx = t + x (1 - t²) sigmoid(x) with t = tanh(softplus(x)).
 
     Source: Misra 2019, equation 1.
     """
@@ -253,14 +281,26 @@ def mish(x):
 
 ROOT_HALF = math.sqrt(0.5)
 TWO_ROOTS = math.sqrt(8.0 / math.pi)
+DENSITY = math.sqrt(0.5 / math.pi)  # of the normal distribution at 0
+CUBIC = 0.044715
 
 
-@composite
+def gelu_slope(x, approximate):
+    """The derivative of gelu."""
+    if approximate == "none":
+        return erfc(x * -ROOT_HALF) * 0.5 + x * (exp(x * x * -0.5) * DENSITY)
+    s = sigmoid((x + x * x * x * CUBIC) * TWO_ROOTS)
+    return s + x * (s * (1.0 - s)) * ((1.0 + x * x * (3.0 * CUBIC)) * TWO_ROOTS)
+
+
+@gate(formula=True, floats=True, x=lambda g, x, approximate: g * gelu_slope(x, approximate))
 def gelu(x, *, approximate="none"):
     """x Φ(x), Φ the normal distribution function; "tanh" takes a sigmoid for Φ.
 
     "none" means Φ itself. The other name is that of the paper's formula, with 1/2 + tanh(u)/2,
     which is sigmoid(2u) and loses digits where it is small.
+
+    Rule: dz/dx = Φ(x) + x φ(x), φ the density; with "tanh" s + x s (1 - s) u' for s = sigmoid(u).
 
     Raises: RuntimeError for an `approximate` that is neither "none" nor "tanh".
 
@@ -269,7 +309,7 @@ def gelu(x, *, approximate="none"):
     if approximate == "none":
         return x * (erfc(x * -ROOT_HALF) * 0.5)
     if approximate == "tanh":
-        return x * sigmoid((x + x * x * x * 0.044715) * TWO_ROOTS)
+        return x * sigmoid((x + x * x * x * CUBIC) * TWO_ROOTS)
     raise RuntimeError(f"gelu: approximate is 'none' or 'tanh', got {approximate!r}")
 
 

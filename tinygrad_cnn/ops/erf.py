@@ -34,7 +34,7 @@ def wide(x):
     return x.astype("float32") if x.dtype.itemsize < 4 else x
 
 
-@gate(floats=True, x=lambda g, x: g * (exp(-(x * x)) * SLOPE))
+@gate(formula=True, floats=True, x=lambda g, x: g * (exp(-(x * x)) * SLOPE))
 def erf(x):
     """2/√π · ∫₀ˣ e^(-t²) dt.
 
@@ -49,7 +49,7 @@ def erf(x):
     return xp(v).where(size < 1.0, v * polynomial(SERIES, v * v), far).astype(x.dtype)
 
 
-@gate(floats=True, x=lambda g, x: g * (exp(-(x * x)) * -SLOPE))
+@gate(formula=True, floats=True, x=lambda g, x: g * (exp(-(x * x)) * -SLOPE))
 def erfc(x):
     """1 - erf(x), exact also where erf is near 1.
 
