@@ -42,32 +42,43 @@ class Section(NamedTuple):
 
 SECTIONS = {
     "identity": Section(
-        "A", 45, "gpu_checks.identity", "driver, versions, flags; copy rate and GEMM ceilings"
+        "A", 45, "gpu_identity.identity", "driver, versions, flags; copy rate and GEMM ceilings"
     ),
     "double": Section(
-        "A", 60, "gpu_checks.conformance", "the probes of the device double, asked of CuPy itself"
+        "A", 30, "gpu_checks.conformance", "the probes of the device double, asked of CuPy itself"
     ),
     "suite": Section("A", 240, "gpu_checks.suite", "the tests on the GPU, on four processes"),
+    "gates": Section(
+        "A", 80, "gpu_gates.gates", "every gate against float64 on the CPU; dropout in bfloat16"
+    ),
     "networks": Section(
-        "A", 75, "gpu_checks.networks", "loss and gradients of whole networks against PyTorch"
+        "A", 75, "gpu_training.networks", "loss and gradients of whole networks against PyTorch"
     ),
     "kernels": Section(
-        "A", 90, "gpu_checks.kernels", "our CUDA kernels: tests, repeatability, memcheck, racecheck"
+        "A", 80, "gpu_checks.kernels", "our CUDA kernels: tests, repeatability, memcheck, racecheck"
     ),
     "graph": Section(
-        "A", 60, "gpu_checks.graph", "no waiting in a step; replayed steps equal plain ones"
+        "A", 50, "gpu_training.graph", "no waiting in a step; replayed steps equal plain ones"
     ),
     "steps": Section(
-        "B", 420, "gpu_speed.steps", "training and inference of networks against PyTorch, by turns"
+        "B", 330, "gpu_steps.steps", "training and inference of networks against PyTorch, by turns"
+    ),
+    "without": Section("B", 90, "gpu_steps.plain", "training without cuDNN against PyTorch"),
+    "operations": Section(
+        "B", 105, "gpu_operations.operations", "single operations and optimisers against PyTorch"
     ),
     "input": Section(
-        "B", 75, "gpu_speed.pipeline", "what feeding from the host costs, against data on the GPU"
+        "B", 75, "gpu_input.feeding", "what feeding from the host costs, against data on the GPU"
     ),
-    "convolution": Section(
-        "C", 240, "gpu_speed.convolution", "each layer of ResNet-50 and VGG-16 against PyTorch"
+    "plans_tf32": Section(
+        "C", 120, "gpu_plans.tf32", "each layer of ResNet-50 and VGG-16, in planes and in rows"
     ),
-    "distributed": Section("C", 60, "gpu_checks.distributed", "NCCL with one rank"),
-    "profile": Section("C", 200, "gpu_speed.profile", "the kernels that take longest, by ncu"),
+    "plans_bfloat16": Section("C", 110, "gpu_plans.bfloat16", "the same in bfloat16"),
+    "plans_float32": Section("C", 130, "gpu_plans.float32", "the same in strict float32"),
+    "distributed": Section(
+        "C", 60, "gpu_training.distributed", "NCCL with one rank; two processes on one GPU"
+    ),
+    "profile": Section("C", 180, "gpu_profile.profile", "the kernels that take longest"),
 }
 
 
@@ -276,7 +287,7 @@ def plan(options: argparse.Namespace) -> str:
     for name in wanted(options):
         done = not options.again and is_done(read(options.out, name), options.quick)
         state = "done already" if done else f"at most {SECTIONS[name].limit} s"
-        lines.append(f"{SECTIONS[name].group}  {name:<12} {state:<14} {SECTIONS[name].what}")
+        lines.append(f"{SECTIONS[name].group}  {name:<15} {state:<14} {SECTIONS[name].what}")
     return "\n".join(lines)
 
 

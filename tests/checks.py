@@ -9,8 +9,8 @@ from unittest import mock
 import numpy as np
 from domains import ROWS
 from drawing import Case
-from oracles import agree, slope
-from probes import ROUNDING, SMOOTH, Probe, added, dot, outputs, single
+from oracles import agree, host, slope
+from probes import ROUNDING, SMOOTH, Probe, added, dot, elsewhere, outputs, placed, single
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.autograd import grad
@@ -27,12 +27,14 @@ def values(name: str, case: Case) -> None:
     with np.errstate(all="ignore"):
         want = ROWS[name].truth(*case.inputs, **case.settings)
     want = list(want) if isinstance(want, tuple) else [want]
-    made = outputs(name, [x if x is None else tg.Tensor(x) for x in case.inputs], case.settings)
+    inputs = [x if x is None else placed(x) for x in case.inputs]
+    settings = {n: elsewhere(value, placed) for n, value in case.settings.items()}
+    made = outputs(name, [x if x is None else tg.Tensor(x) for x in inputs], settings)
     for z, expected in zip(made, want, strict=True):
-        assert type(z.raw) is np.ndarray
+        assert type(z.raw) is type(placed(np.zeros(1)))
         agree("truth", z.raw, np.asarray(expected), ROUNDING)
-    for z, raw in zip(made, outputs(name, case.inputs, case.settings), strict=True):
-        agree("raw arrays", np.asarray(raw), z.raw, 0.0)
+    for z, raw in zip(made, outputs(name, inputs, settings), strict=True):
+        agree("raw arrays", raw, z.raw, 0.0)
 
 
 # --- gradients ------------------------------------------------------------------------------------
@@ -77,7 +79,7 @@ def alone_and_in_company(name: str, case: Case) -> None:
     probe = Probe(name, case)
     together = probe.gradients(0)
     for i in range(len(probe.free)):
-        leaves = [tg.Tensor(p) for p in probe.points]
+        leaves = [tg.Tensor(probe.place(p)) for p in probe.points]
         leaves[i].requires_grad_()
         total = probe.total(*leaves)
         if total.requires_grad:
@@ -132,8 +134,8 @@ def manners(name: str, case: Case) -> None:
     if not ROWS[name].view:
         for z in made:
             assert not any(np.shares_memory(z.raw, x) for x in inputs)
-            assert z.raw.flags.writeable
-    held = [*inputs, *probe.points, *(z.raw for z in made)]
+            assert writeable(z.raw)
+    held = [*inputs, *(leaf.raw for leaf in leaves), *(z.raw for z in made)]
     before = [x.tobytes() for x in held]
     weights = leaves[len(probe.free) :]
     total = added(z * w for z, w in zip(made, weights, strict=True))
@@ -142,20 +144,25 @@ def manners(name: str, case: Case) -> None:
     assert [x.tobytes() for x in held] == before
 
 
+def writeable(raw) -> bool:
+    """Whether an array may be written; a device does not forbid it."""
+    return getattr(raw.flags, "writeable", True)
+
+
 def ownership(name: str, case: Case) -> None:
     """Leaves own their gradients, and nobody writes into the gradient that came in."""
     probe = Probe(name, case)
     leaves = probe.leaves(probe.points)
     made = probe.outputs(leaves)
-    seeds = [w.copy() for w in probe.points[len(probe.free) :]]
+    seeds = [probe.place(w.copy()) for w in probe.points[len(probe.free) :]]
     tg.autograd.backward(made, [tg.Tensor(seed) for seed in seeds])
     for seed, w in zip(seeds, probe.points[len(probe.free) :], strict=True):
-        assert np.array_equal(seed, w)
+        assert np.array_equal(host(seed), w)
     gradients = [leaf.grad.raw for leaf in leaves if leaf.grad is not None]
-    others = [*probe.inputs, *probe.points, *seeds, *(z.raw for z in made)]
+    others = [*probe.inputs, *(leaf.raw for leaf in leaves), *seeds, *(z.raw for z in made)]
     for i, g in enumerate(gradients):
         assert g.flags.owndata
-        assert g.flags.writeable
+        assert writeable(g)
         for other in (*gradients[:i], *others):
             assert other is None or not np.shares_memory(g, other)
 

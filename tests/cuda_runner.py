@@ -23,7 +23,7 @@ import types
 
 import numpy as np
 from double import xp
-from double_array import DArray
+from double_array import TAPES, DArray
 
 COMPILER = shutil.which("g++")
 CHECKS = "bounds,shift,integer-divide-by-zero,signed-integer-overflow"
@@ -34,7 +34,7 @@ HEADER = pathlib.Path(__file__).with_name("cuda_cpu.h")
 FOLDER = pathlib.Path(tempfile.gettempdir()) / "tinygrad_cnn_cuda_on_cpu"
 
 LAUNCHES = collections.Counter()  # by the kernel's name
-LENT = {}  # address -> the array whose address was asked for since the last launch
+LENT = {}  # address -> the DArray whose address was asked for since the last launch
 
 
 class Fault(Exception):
@@ -134,10 +134,21 @@ class Function:
         self.run = getattr(library(code), f"run_{name}")
 
     def __call__(self, grid: tuple, block: tuple, args: tuple) -> None:
-        """Launch the kernel, in each order on copies; the arrays become what all orders made."""
+        """Launch the kernel; a graph that is being captured will launch it again."""
         LAUNCHES[self.name] += 1
         lent = list(LENT.values())
         LENT.clear()
+        if TAPES:
+            TAPES[-1].touch([*(a for a in args if type(a) is DArray), *lent])
+            TAPES[-1].add(self.launch, (grid, block, args, lent), {}, None)
+        self.launch(grid, block, args, lent)
+
+    def launch(self, grid: tuple, block: tuple, args: tuple, lent: list[DArray]) -> None:
+        """Run the kernel in each order on copies; the arrays become what all orders made.
+
+        lent: arrays that it is told by address alone.
+        """
+        lent = [array._host for array in lent]
         before = [host.copy() for host in lent]
         results, runs = [], []
         for order in range(len(ORDERS)):
@@ -166,7 +177,7 @@ class RawModule:
 def lend(array: DArray) -> types.SimpleNamespace:
     """What CuPy has for the memory of an array: its address."""
     address = array._host.ctypes.data
-    LENT[address] = array._host
+    LENT[address] = array
     return types.SimpleNamespace(ptr=address)
 
 

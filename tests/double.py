@@ -165,6 +165,8 @@ def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocki
     if isinstance(obj, list | tuple) and found and not all(type(o) is DArray for o in obj):
         raise TypeError("device arrays and numbers in one list: a host-to-device conversion")
     made = np.array(host, dtype, order=order, ndmin=ndmin)
+    if made.dtype.name == "bfloat16":
+        raise NotImplementedError("the double has no bfloat16: NumPy's loops for it are not CuPy's")
     if made.dtype.kind not in "biufc":
         raise ValueError(f"Unsupported dtype {made.dtype}")
     if type(obj) is DArray:
@@ -219,7 +221,8 @@ def sliding_window_view(x, window_shape, axis=None, *, subok=False, writeable=Fa
     if writeable:
         raise NotImplementedError("Writeable views are not supported.")
     note("sliding_window_view")
-    return wrap(np.lib.stride_tricks.sliding_window_view(x._host, window_shape, axis))
+    windows = np.lib.stride_tricks.sliding_window_view
+    return wrap(windows(x._host, window_shape, axis, writeable=True))
 
 
 class Generator:

@@ -34,6 +34,8 @@ def wrap(host, base=None):
     """A DArray around a host array; `base` is the DArray whose memory it shows."""
     made = object.__new__(DArray)
     made._host = np.asarray(host)
+    if not made._host.flags.writeable:
+        made._host.flags.writeable = True  # CuPy has no such flag; see check_writable
     made.base = base
     made._index = PLACE.current if base is None else base._index
     if POOLS and base is None:
@@ -118,8 +120,8 @@ def compute(function, args, kwargs):
 
 def poisoned(array):
     """`array` with contents that show up in any result: nan, or the largest integer."""
-    kind = array.dtype.kind
-    array._host[...] = np.nan if kind in "fc" else kind == "b" or np.iinfo(array.dtype).max
+    kind = array.dtype.kind  # V is that of bfloat16
+    array._host[...] = np.nan if kind in "fcV" else kind == "b" or np.iinfo(array.dtype).max
     return array
 
 
@@ -327,6 +329,7 @@ class DArray:
             return
 
         def assign():
+            self._host.copy()[parts] = value  # shapes that do not fit are told first
             if np.size(value) > 1:
                 check_distinct(self._host, parts)
             self._host[parts] = value

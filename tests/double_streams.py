@@ -399,9 +399,10 @@ def machine(gpus=1):
             vars(double.xp).pop(name)
             if value is not None:
                 setattr(double.xp, name, value)
-        vars(kernels).pop("cuda", None)
-        if "tinygrad_cnn.kernels.cuda" in aside:
-            kernels.cuda = aside["tinygrad_cnn.kernels.cuda"]
+        names = vars(kernels)
+        for name in [name for name in names if name.startswith("cuda")]:
+            del names[name]
+        names.update({name.rpartition(".")[2]: aside[name] for name in ours if name in aside})
         kernels.BACKENDS.clear()
         kernels.BACKENDS.update(known)
         kernels.KINDS.intersection_update(served)

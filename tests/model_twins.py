@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from oracles import agree
+from oracles import agree, host
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import models, nn
@@ -86,6 +86,6 @@ def compared(torch, ours: nn.Module, theirs, *shape: int) -> None:
         torch.nn.functional.cross_entropy(twin, torch.tensor(target)).backward()
         for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
             scale = max(q.grad.abs().max().item(), 1e-3)
-            agree("PyTorch", p.grad.raw / scale, q.grad.numpy() / scale, 1e-9)
+            agree("PyTorch", host(p.grad) / scale, q.grad.numpy() / scale, 1e-9)
         for b, c in zip(ours.buffers(), theirs.buffers(), strict=True):
             agree("PyTorch", b.raw, c.numpy(), 1e-9)

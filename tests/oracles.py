@@ -19,12 +19,20 @@ COUNTS = collections.Counter()  # oracle -> arrays compared with it, for the sum
 # --- agreement ------------------------------------------------------------------------------------
 
 
+def host(x) -> np.ndarray:
+    """The numbers of a Tensor or of any backend's array as a NumPy array: how tests read them."""
+    raw = getattr(x, "raw", x)
+    return raw.get() if hasattr(raw, "get") else np.asarray(raw)
+
+
 def agree(oracle: str, got: np.ndarray, want: np.ndarray, bound: float) -> None:
     """Assert that two arrays have one shape, nan and inf in the same places, and the same numbers.
 
-    Numbers may differ by `bound` times the largest of them, or times 1 if none is larger.
+    Numbers may differ by `bound` times the largest of them, or times 1 if none is larger. Arrays
+    may be of any backend.
     """
     COUNTS[oracle] += 1
+    got, want = host(got), host(want)
     assert got.shape == want.shape, f"{oracle}: shape {got.shape}, expected {want.shape}"
     if got.dtype.kind != "f":
         np.testing.assert_array_equal(got, want, err_msg=oracle)

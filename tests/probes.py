@@ -13,7 +13,7 @@ from domains import ROWS
 from drawing import Case
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles import agree
+from oracles import agree, host
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import kernels, ops
@@ -74,18 +74,19 @@ def free(name: str, case: Case) -> list[int]:
     ]
 
 
-def host(raw) -> np.ndarray:
-    return raw
+def placed(x: np.ndarray):
+    """x among the arrays of the backend that the tests run on."""
+    return tg.as_tensor(x).raw
 
 
 class Probe:
     """A gate at a case, as a function of points: its free inputs, then one weight per output.
 
-    place: from a NumPy array to the array of a backend; back: the way back.
+    place: from a NumPy array to the array of a backend, by default that of the run.
     """
 
-    def __init__(self, name: str, case: Case, place=host, back=host, dtype=np.float64) -> None:
-        self.name, self.place, self.back = name, place, back
+    def __init__(self, name: str, case: Case, place=placed, dtype=np.float64) -> None:
+        self.name, self.place = name, place
         with np.errstate(over="ignore"):  # numbers too large for float32 become infinite
             cast = [x.astype(dtype) if kind(x) == "f" else x for x in case.inputs]
         self.inputs = [x if x is None else place(x) for x in cast]
@@ -130,7 +131,7 @@ class Probe:
         """The gradients of a derivative at these leaves."""
         found = grad(self.derived(order)(*leaves), leaves, create_graph=create_graph)
         pairs = zip(found, self.points, strict=True)
-        return [np.zeros(p.shape, p.dtype) if g is None else self.back(g.raw) for g, p in pairs]
+        return [np.zeros(p.shape, p.dtype) if g is None else host(g) for g, p in pairs]
 
 
 def kind(x) -> str | None:
@@ -138,12 +139,12 @@ def kind(x) -> str | None:
 
 
 def elsewhere(value, place):
-    """A setting beside a backend's arrays: arrays in keys move along, the device has its name."""
+    """A setting beside a backend's arrays: arrays in keys move along, and the device is theirs."""
     if isinstance(value, tuple):
         return tuple(elsewhere(v, place) for v in value)
     if isinstance(value, np.ndarray):
         return place(value)
-    return "double" if value == "cpu" and place is not host else value
+    return str(kernels.device_of(place(np.zeros(1)))) if value == "cpu" else value
 
 
 def added(terms) -> tg.Tensor:
@@ -246,7 +247,7 @@ def check_against_torch(name: str, case: Case, torch: ModuleType, dtype=np.float
     function = ROWS[name].torch
     if function is True:
         function = lambda torch, *xs, **settings: same(*xs, **settings)
-    inputs = [x if x is None else torch.tensor(x) for x in probe.inputs]
+    inputs = [x if x is None else torch.tensor(host(x)) for x in probe.inputs]
     for i in probe.free:
         inputs[i].requires_grad_()
     z = function(torch, *inputs, **case.settings)

@@ -4,6 +4,9 @@ All but the first test runs on the device double: it says whether our own logic 
 about a GPU.
 """
 
+import importlib
+import shutil
+
 import numpy as np
 import pytest
 
@@ -259,6 +262,109 @@ def test_recorded_steps_are_the_steps(one, optimizer):
     assert_same(
         trained("cuda", tg.cuda.graph_step, optimizer), trained("cuda", optimizer=optimizer)
     )
+
+
+@pytest.fixture
+def stepping(one):
+    """One GPU whose optimisers have their kernels, run on the CPU from their CUDA C."""
+    if shutil.which("g++") is None:
+        pytest.skip("running CUDA C on the CPU takes a C++ compiler: install g++")
+    import cuda_runner
+
+    space = importlib.import_module("tinygrad_cnn.kernels.cuda")
+    space.OVERLAYS = dict.fromkeys(("sgd_step", "adam_step"), "cuda_optim")
+    return cuda_runner
+
+
+@pytest.mark.parametrize(("optimizer", "parts"), [("SGD", 1), ("Adam", 1), ("RMSprop", 3)])
+def test_a_step_with_its_optimiser_is_one_graph(stepping, optimizer, parts):
+    """With a learning rate that changes, and counts of steps; where there is no kernel, it is the
+    host's between two graphs."""
+    steps = []
+
+    def recorded(fn):
+        steps.append(tg.cuda.graph_step(fn))
+        return steps[0]
+
+    before = stepping.LAUNCHES["lay"]
+    found = trained("cuda", recorded, optimizer)
+    (tape,) = steps[0].tapes.values()
+    assert len(tape.parts) == parts
+    assert stepping.LAUNCHES["lay"] - before == (5 if parts == 1 else 0)
+    assert_same(found, trained("cuda", optimizer=optimizer))
+
+
+def adam_steps(wrap, change):
+    """Weights and counts after seven steps, with a change behind the fourth."""
+    w = tg.ones(3, device="cuda", requires_grad=True)
+    optimizer = tg.optim.Adam([w], lr=0.1)
+
+    def step(x):
+        optimizer.zero_grad()
+        (w * x).sum().backward()
+        optimizer.step()
+
+    step = wrap(step)
+    for i in range(7):
+        step(tg.full((3,), i - 2.0, device="cuda"))
+        if i == 4:
+            change(optimizer)
+    return w.tolist(), optimizer.state[w]["step"], w.grad.tolist()
+
+
+CHANGES = {
+    "learning rate": lambda o: o.param_groups[0].update(lr=0.5),
+    "betas": lambda o: o.param_groups[0].update(betas=(0.5, 0.6)),
+    "largest squares": lambda o: o.param_groups[0].update(amsgrad=True),
+    "weight decay": lambda o: o.param_groups[0].update(weight_decay=0.1),
+    "another state": lambda o: o.load_state_dict(o.state_dict()),
+    "no state": lambda o: o.state.update({p: {} for p in o.state}),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changes_behind_a_recording_counts(stepping, change):
+    recorded = adam_steps(lambda fn: tg.cuda.graph_step(fn, warmup=1), CHANGES[change])
+    assert recorded == adam_steps(lambda fn: fn, CHANGES[change])
+    assert recorded[1] == (2 if change == "no state" else 7)
+
+
+def test_two_steps_of_an_optimiser_in_one(stepping):
+    def run(wrap):
+        w = tg.ones(2, device="cuda", requires_grad=True)
+        optimizer = tg.optim.Adam([w], lr=0.1)
+
+        def step(x):
+            for _ in range(2):
+                optimizer.zero_grad()
+                (w * w * x).sum().backward()
+                optimizer.step()
+
+        step = wrap(step)
+        for i in range(5):
+            step(tg.full((2,), 1.0 + i, device="cuda"))
+        return w.tolist(), optimizer.state[w]["step"]
+
+    assert run(lambda fn: tg.cuda.graph_step(fn, warmup=1)) == run(lambda fn: fn)
+
+
+def test_a_recording_that_fails_counts_no_step(stepping):
+    w = tg.ones(2, device="cuda", requires_grad=True)
+    optimizer = tg.optim.Adam([w], lr=0.1)
+
+    @tg.cuda.graph_step(warmup=1)
+    def step(x):
+        optimizer.zero_grad()
+        (w * x).sum().backward()
+        optimizer.step()
+        return w.sum().item()
+
+    step(tg.ones(2, device="cuda"))
+    before = w.tolist()
+    with pytest.raises(RuntimeError, match="cannot be recorded"):
+        step(tg.ones(2, device="cuda"))
+    assert optimizer.state[w]["step"] == 1
+    assert w.tolist() == before
 
 
 def test_a_step_is_replayed_and_not_run(one):

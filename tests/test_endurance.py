@@ -47,6 +47,7 @@ print(resident() - before)
 """
 
 
+@pytest.mark.host("another process, which runs on the CPU")
 @pytest.mark.slow
 @pytest.mark.skipif(not STATM.exists(), reason="resident memory is read from Linux's /proc")
 def test_ten_thousand_steps_without_the_garbage_collector_grow_less_than_5_mb():
@@ -77,8 +78,14 @@ def test_a_graph_dropped_without_backward_is_freed_at_once():
         gc.enable()
 
 
-def train(seed: int, losses: list) -> None:
+def train(seed: int, losses: list, device: tg.device) -> None:
     """A model of its own, its losses step by step; now and then it is evaluated without a graph."""
+    with device:  # each thread has a default of its own
+        train_there(seed, losses)
+
+
+def train_there(seed: int, losses: list) -> None:
+    """As `train`, on the default device."""
     rng = np.random.default_rng(seed)
     x = tg.tensor(rng.standard_normal((8, 1, 8, 8)))
     target = tg.tensor(rng.integers(0, 3, 8))
@@ -100,11 +107,14 @@ def train(seed: int, losses: list) -> None:
 
 
 def test_two_threads_train_two_models_as_if_alone():
+    device = tg.get_default_device()
     alone = [[], []]
     for seed in (0, 1):
-        train(seed, alone[seed])
+        train(seed, alone[seed], device)
     together = [[], []]
-    threads = [threading.Thread(target=train, args=(seed, together[seed])) for seed in (0, 1)]
+    threads = [
+        threading.Thread(target=train, args=(seed, together[seed], device)) for seed in (0, 1)
+    ]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)  # threads change places often
     try:

@@ -1,7 +1,7 @@
 """Networks that PyTorch does not have, made of its layers; and how nets with heads are compared."""
 
 import numpy as np
-from oracles import agree
+from oracles import agree, host
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import models
@@ -78,7 +78,7 @@ def same_gradients(ours, theirs):
         assert (p.grad is None) == (want is None), name
         if want is not None:
             scale = max(want.abs().max().item(), 1e-3)
-            agree("PyTorch", p.grad.raw / scale, want.numpy() / scale, 1e-9)
+            agree("PyTorch", host(p.grad) / scale, want.numpy() / scale, 1e-9)
     assert not theirs
 
 

@@ -11,7 +11,14 @@ from . import amp, autograd, backends, cuda, io, kernels, nn, ops, optim, random
 from .amp import GradScaler, autocast
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .io import load, save
-from .kernels import can_cast, get_default_dtype, promote_types, set_default_dtype
+from .kernels import (
+    can_cast,
+    get_default_device,
+    get_default_dtype,
+    promote_types,
+    set_default_device,
+    set_default_dtype,
+)
 from .kernels import np as _np
 from .kernels.dtypes import bfloat16 as _bfloat16
 from .kernels.dtypes import finfo, iinfo

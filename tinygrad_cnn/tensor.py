@@ -185,6 +185,8 @@ class Tensor(Numbers):
             raise RuntimeError(f"a gradient of shape {value.shape} for a tensor of {self.shape}")
         if value is not None and value.dtype != self.dtype:
             raise RuntimeError(f"a gradient of dtype {value.dtype} for a tensor of {self.dtype}")
+        if value is not None and type(value.raw) is not type(self.raw):
+            raise RuntimeError(f"a gradient on {value.device} for a tensor on {self.device}")
         self.node.grad = value
 
     def register_hook(self, hook: Callable) -> RemovableHandle:
@@ -273,7 +275,8 @@ TensorNode.wrap = staticmethod(wrap)
 def seed_for(root: Tensor, gradient: Tensor | None, create_graph: bool) -> object:
     """The gradient a walk starts from: raw, or a Tensor with create_graph.
 
-    Raises: RuntimeError if there is none and root has several elements, or if shapes differ.
+    Raises: RuntimeError if there is none and root has several elements, or if shapes or the kinds
+    of devices differ.
     """
     if gradient is None:
         if root.raw.size != 1:
@@ -284,6 +287,11 @@ def seed_for(root: Tensor, gradient: Tensor | None, create_graph: bool) -> objec
         with kernels.on(root.raw):
             gradient = kernels.xp(root.raw).ones_like(root.raw)
     gradient = lift(gradient)
+    if type(gradient.raw) is not type(root.raw):
+        raise RuntimeError(
+            f"gradient is on {gradient.device}, the output on {root.device}; move it with "
+            "gradient.to(output.device)"
+        )
     if gradient.shape != root.shape:
         raise RuntimeError(f"gradient has shape {gradient.shape}, the output {root.shape}")
     if gradient.dtype != root.dtype:

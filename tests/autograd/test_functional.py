@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import host
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.autograd import functional, grad, gradcheck
@@ -45,7 +46,7 @@ def flattened(x):
     """Nested tuples of tensors as one list of arrays."""
     if isinstance(x, tuple):
         return [raw for part in x for raw in flattened(part)]
-    return [x.detach().numpy()]
+    return [host(x.detach())]
 
 
 def alike(got, want):
@@ -57,7 +58,7 @@ def alike(got, want):
             alike(g, w)
         return
     assert tuple(got.shape) == tuple(want.shape)
-    np.testing.assert_allclose(got.detach().numpy(), want.detach().numpy(), rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(host(got.detach()), host(want.detach()), rtol=1e-12, atol=1e-13)
 
 
 @pytest.fixture
@@ -148,7 +149,7 @@ def test_jvp_is_the_difference_quotient_and_the_transpose_of_vjp(shape, seed):
     step = 1e-6
     slope = (f(x + step * v) - f(x - step * v)) / (2.0 * step)
     assert y.shape == forth.shape == x.shape
-    np.testing.assert_allclose(forth.raw, slope.raw, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(host(forth), host(slope), rtol=1e-6, atol=1e-6)
     _, back = functional.vjp(f, x, u)
     np.testing.assert_allclose((forth * u).sum().item(), (back * v).sum().item(), rtol=1e-10)
 
@@ -163,16 +164,16 @@ def test_the_hessian_is_symmetric_and_the_difference_of_gradients(n, seed):
 
     h = functional.hessian(f, x)
     assert h.shape == (n, n)
-    np.testing.assert_allclose(h.raw, h.raw.T, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(host(h), host(h).T, rtol=1e-10, atol=1e-12)
     y, left = functional.vhp(f, x, v)
     z, right = functional.hvp(f, x, v)
     assert y.item() == z.item() == f(x).item()
-    np.testing.assert_allclose(left.raw, right.raw, rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(right.raw, h.raw @ v.raw, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(host(left), host(right), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(host(right), host(h) @ host(v), rtol=1e-10, atol=1e-12)
     step = 1e-6
     above, below = [functional.jacobian(f, x + s * step * v) for s in (1, -1)]
     slope = (above - below) / (2.0 * step)
-    np.testing.assert_allclose(right.raw, slope.raw, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(host(right), host(slope), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["vjp", "jvp", "hvp", "vhp", "jacobian", "hessian"])
@@ -214,7 +215,7 @@ def test_third_order_is_the_jacobian_of_a_hessian():
     )
     want = np.zeros((2, 2, 2))
     want[0, 0, 0], want[1, 1, 1] = 48.0, 72.0
-    np.testing.assert_allclose(t.raw, want, rtol=1e-12)
+    np.testing.assert_allclose(host(t), want, rtol=1e-12)
 
 
 def test_float32_stays_float32():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from oracles import host
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import graph, kernels
@@ -20,8 +21,8 @@ def test_several_roots_and_inputs_inside_the_graph():
     y = x * 2.0
     a, b = (y * y).sum(), (y * 3.0).sum()
     gy, gx = grad([a, b], [y, x])
-    assert np.allclose(gy.raw, 2.0 * y.raw + 3.0)
-    assert np.allclose(gx.raw, 2.0 * gy.raw)
+    assert np.allclose(host(gy), 2.0 * host(y) + 3.0)
+    assert np.allclose(host(gx), 2.0 * host(gy))
     assert x.grad is None
     s, t = tg.Value(2.0), tg.Value(3.0)
     u = s * t
@@ -44,7 +45,7 @@ def test_only_wanted_gradients_are_computed(monkeypatch):
             calls.append(record.name)
             return record.body(*args, **settings)
 
-        monkeypatch.setattr(record, "kernels", {np.ndarray: counted})
+        monkeypatch.setattr(record, "kernels", {type(tg.zeros(1).raw): counted})
     x, w = leaf(1, 2, 5), leaf(3, 2, 3)
     z = conv(x, w, None, (1,), (0,), (1,), 1).sum()
     grad(z, w, retain_graph=True)
@@ -72,9 +73,9 @@ def test_zero_d_second_derivative():
 def test_create_graph_into_backward_accumulates_tensors_on_the_graph():
     x = leaf(3)
     (x * x * x).sum().backward(create_graph=True)
-    assert np.allclose(x.grad.raw, 3.0 * x.raw**2)
+    assert np.allclose(host(x.grad), 3.0 * host(x) ** 2)
     (h,) = grad(x.grad.sum(), x)
-    assert np.allclose(h.raw, 6.0 * x.raw)
+    assert np.allclose(host(h), 6.0 * host(x))
 
 
 def test_gradient_arguments():
@@ -85,7 +86,7 @@ def test_gradient_arguments():
     with pytest.raises(RuntimeError, match=r"gradient has shape \(2,\), the output \(3,\)"):
         y.backward(tg.ones(2))
     y.backward(tg.tensor([1.0, 2.0, 3.0]))
-    assert np.array_equal(x.grad.raw, [2.0, 4.0, 6.0])
+    assert np.array_equal(host(x.grad), [2.0, 4.0, 6.0])
     with pytest.raises(RuntimeError, match="does not require grad"):
         tg.ones(1).backward()
     with pytest.raises(RuntimeError, match="does not require grad"):

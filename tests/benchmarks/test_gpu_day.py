@@ -1,30 +1,21 @@
 """The day with a GPU is planned, limited, resumed and told as it should be; no GPU is needed.
 
-Some sections also run on the device double: that they come to their end, not what they find.
+What its sections do is asked in `test_gpu_sections.py`.
 """
 
-import contextlib
+import importlib
 import json
 import sys
 
-import numpy as np
 import pytest
 
-from benchmarks import gpu_checks, gpu_day, gpu_speed, machine
+from benchmarks import gpu_day, gpu_identity, machine
 from tinygrad_cnn import kernels
 
 
 @pytest.fixture(autouse=True)
 def one_commit(monkeypatch):
     monkeypatch.setattr(machine, "commit", lambda: "abc")
-
-
-@pytest.fixture
-def gpu(double):
-    import double_streams
-
-    with double_streams.machine(1):
-        yield double_streams
 
 
 def test_without_a_gpu_it_says_so(monkeypatch, capsys, tmp_path):
@@ -55,9 +46,9 @@ def test_groups_end_within_ten_minutes():
 
 
 def test_sections_are_functions_that_are_there():
-    places = [section.place.split(".") for section in gpu_day.SECTIONS.values()]
-    modules = {"gpu_checks": gpu_checks, "gpu_speed": gpu_speed}
-    assert all(callable(getattr(modules[module], name)) for module, name in places)
+    for section in gpu_day.SECTIONS.values():
+        module, name = section.place.split(".")
+        assert callable(getattr(importlib.import_module(f"benchmarks.{module}"), name))
 
 
 def test_an_unknown_section(capsys):
@@ -133,77 +124,8 @@ def test_an_error_is_told(monkeypatch, tmp_path, capsys):
         report.add("x", 1)
         raise ValueError("bad | luck")
 
-    monkeypatch.setattr(gpu_checks, "identity", broken)
+    monkeypatch.setattr(gpu_identity, "identity", broken)
     assert gpu_day.perform("identity", tmp_path, False) == 1
     assert "| identity | failed | ValueError: bad / luck | | NO |" in gpu_day.table(tmp_path)
     assert "Traceback" in capsys.readouterr().err
     assert not gpu_day.is_good(tmp_path, ["identity"])
-
-
-# --- sections on the double -----------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def refusing(xp):
-    """Where the double would wait it raises."""
-    import double
-
-    with double.counting_syncs() as seen:
-        yield
-    if seen:
-        raise RuntimeError(seen[0])
-
-
-def test_the_double_answers_its_own_probes(double, tmp_path):
-    report = gpu_day.Report("double", tmp_path)
-    gpu_checks.conformance(report, double.xp, refusing)
-    assert [row["good"] for row in report.rows] == [True, None]
-    answers = json.loads((tmp_path / "cupy_answers.json").read_text())
-    assert answers["sum to 0-d"] == "DArray float32 ()"
-    assert answers["float()"] == "raises RuntimeError"
-
-
-def test_numpy_in_place_of_cupy_is_found_out(tmp_path):
-    pytest.importorskip("cupy", reason="the probes are the double's")
-    report = gpu_day.Report("double", tmp_path)
-    with np.errstate(all="ignore"):
-        gpu_checks.conformance(report, np, contextlib.nullcontext)
-    assert report.rows[-2]["value"] > 30
-    assert report.rows[-2]["good"] is False
-
-
-def test_recorded_steps_are_checked(gpu, tmp_path):
-    report = gpu_day.Report("graph", tmp_path, quick=True)
-    gpu_checks.graph(report, refusing)
-    found = {row["item"]: row["good"] for row in report.rows}
-    assert all(found.values())
-    assert len(found) == 5
-
-
-def test_feeding_runs(gpu, tmp_path):
-    report = gpu_day.Report("input", tmp_path, quick=True)
-    gpu_speed.pipeline(report)
-    assert [row["item"] for row in report.rows][-1] == "time lost to feeding"
-
-
-def test_layers_are_found_on_shapes_alone():
-    layers = gpu_speed.layers_of("resnet50", 2, 64)
-    assert len(layers) == len(set(layers))
-    assert layers[0] == ((2, 3, 64, 64), (64, 3, 7, 7), (2, 2), (3, 3))
-    assert len(layers) >= 20
-
-
-def test_our_convolutions_are_the_ones_that_are_timed(gpu):
-    layer = gpu_speed.Layer((2, 3, 5, 5), (4, 3, 3, 3), (1, 1), (1, 1))
-    works = gpu_speed.our_conv(layer, "float32")
-    assert works["forward"]().shape == (2, 4, 5, 5)
-    assert works["dx"]()[0].shape == layer.images
-    assert works["dw"]()[0].shape == layer.weights
-
-
-def test_the_heaviest_kernels_of_ncu():
-    head = '"Kernel Name","Metric Name","Metric Unit","Metric Value"\n'
-    rows = [("a", "us", "1,500"), ("b", "ms", "2"), ("a", "ns", "100")]
-    lines = [f'"{name}","Duration","{unit}","{value}"' for name, unit, value in rows]
-    text = "==PROF== x\n" + head + "\n".join(lines)
-    assert gpu_speed.heaviest(text) == [("b", 2.0), ("a", pytest.approx(1.5001))]

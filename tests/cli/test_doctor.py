@@ -7,7 +7,7 @@ import pytest
 from tinygrad_cnn import kernels
 from tinygrad_cnn.cli import doctor, findings
 from tinygrad_cnn.cli.findings import MISSING, OK, SLOW, UNUSED
-from tinygrad_cnn.kernels import cpu, facts
+from tinygrad_cnn.kernels import cpu, facts, served
 
 MACHINE = {
     "processor": "Some processor",
@@ -28,6 +28,7 @@ GPU = {
     "cupy": "14.0",
     "cudnn": "1.5",
     "library": 92800,
+    "refused": None,
     "flags": {
         "enabled": True,
         "allow_tf32": True,
@@ -219,8 +220,9 @@ def test_a_gpu_without_cupy():
 def test_a_gpu_with_all_or_nearly():
     assert [f.state for f in findings.of_gpu(GPU)] == [OK, OK, OK]
     assert [f.state for f in findings.of_gpu({**GPU, "cudnn": None})] == [OK, MISSING, OK]
-    _, found, _ = findings.of_gpu({**GPU, "library": None})
-    assert (found.state, found.detail) == (MISSING, "front end 1.5, which finds no cuDNN")
+    why = "ImportError: no libcudnn.so.9"
+    _, found, _ = findings.of_gpu({**GPU, "library": None, "refused": why})
+    assert (found.state, found.detail) == (MISSING, f"front end 1.5, which finds no cuDNN: {why}")
     off = {**GPU, "flags": {**GPU["flags"], "enabled": False}}
     _, found, _ = findings.of_gpu(off)
     assert (found.state, found.mend) == (SLOW, "tg.backends.cudnn.enabled = True")
@@ -243,6 +245,11 @@ def test_extras():
 
 def test_facts_of_this_machine_are_data():
     json.dumps(doctor.gathered())
+
+
+def test_why_cudnn_cannot_be_used_is_what_kernels_say(monkeypatch):
+    monkeypatch.setitem(served.UNUSABLE, "cudnn", "ImportError: no libcudnn.so.9")
+    assert doctor.gathered()["gpu"]["refused"] == "ImportError: no libcudnn.so.9"
 
 
 def test_a_driver_that_finds_nothing(monkeypatch):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from model_twins import STATES, compared, count, made, multiply_adds, stirred
+from oracles import host
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import models, nn
@@ -85,17 +86,17 @@ def test_a_block_passes_its_input_on(layers, channels, growth):
     x = tg.randn(2, channels, 3, 3)
     z = block(x)
     assert z.shape == (2, channels + layers * growth, 3, 3)
-    assert np.array_equal(z.raw[:, :channels], x.raw)
+    assert np.array_equal(host(z)[:, :channels], host(x))
     for i, layer in enumerate(block.values()):
         seen = channels + i * growth
-        added = layer(z[:, :seen]).raw
-        assert np.array_equal(z.raw[:, seen : seen + growth], added)
+        added = host(layer(z[:, :seen]))
+        assert np.array_equal(host(z)[:, seen : seen + growth], added)
 
 
 def test_a_layer_takes_a_list_or_one_tensor():
     layer = models.DenseLayer(5, 2).eval()
     x = tg.randn(2, 5, 3, 3)
-    assert np.array_equal(layer([x[:, :2], x[:, 2:]]).raw, layer(x).raw)
+    assert np.array_equal(host(layer([x[:, :2], x[:, 2:]])), host(layer(x)))
 
 
 def test_a_transition_halves_the_size():
@@ -106,8 +107,8 @@ def test_a_transition_halves_the_size():
 def test_dropout_works_in_training_alone():
     layer = models.DenseLayer(4, 3, drop_rate=1.0)
     x = tg.randn(2, 4, 3, 3)
-    assert not layer(x).raw.any()
-    assert layer.eval()(x).raw.any()
+    assert not host(layer(x)).any()
+    assert host(layer.eval()(x)).any()
 
 
 # --- values and gradients -------------------------------------------------------------------------
@@ -144,7 +145,7 @@ def steps(net, x):
         loss = F.cross_entropy(net(x), tg.tensor([0, 2]))
         loss.backward()
         losses.append(loss.item())
-    state = [*[p.grad.raw for p in net.parameters()], *[b.raw for b in net.buffers()]]
+    state = [*[host(p.grad) for p in net.parameters()], *[host(b) for b in net.buffers()]]
     return losses, state
 
 
@@ -174,10 +175,10 @@ def test_memory_efficient_leaves_evaluation_alone():
     frugal.load_state_dict(net.state_dict())
     x = tg.randn(2, 3, 32, 32)
     z = frugal.eval()(x)
-    assert np.array_equal(z.raw, net.eval()(x).raw)
+    assert np.array_equal(host(z), host(net.eval()(x)))
     z.sum().backward()
     with tg.no_grad():  # norms are folded into convolutions where nothing is recorded
-        np.testing.assert_allclose(frugal(x).raw, z.raw, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(host(frugal(x)), host(z), rtol=1e-5, atol=1e-5)
 
 
 def kept(block, x):
@@ -204,9 +205,9 @@ def test_first_values():
     tg.manual_seed(0)
     net = models.densenet121(num_classes=2)
     conv = net.features.denseblock4.denselayer1.conv2
-    assert abs(conv.weight.raw.std() / (2 / conv.fan_in) ** 0.5 - 1) < 0.05
-    assert not net.classifier.bias.raw.any()
-    assert net.classifier.weight.raw.any()
+    assert abs(host(conv.weight).std() / (2 / conv.fan_in) ** 0.5 - 1) < 0.05
+    assert not host(net.classifier.bias).any()
+    assert host(net.classifier.weight).any()
 
 
 def test_old_keys_are_known():
@@ -221,7 +222,7 @@ def test_old_keys_are_known():
     other = small()
     other.load_state_dict(old)
     for key, t in other.state_dict().items():
-        assert np.array_equal(t.raw, state[key].raw)
+        assert np.array_equal(host(t), host(state[key]))
     with pytest.raises(RuntimeError, match=r"Missing key\(s\) in state_dict: 'features.conv0.w"):
         net.load_state_dict({key: t for key, t in old.items() if "conv0" not in key})
     with pytest.raises(TypeError, match="takes a dict, got list"):

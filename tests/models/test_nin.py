@@ -5,7 +5,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 from model_twins import compared, count, filled, made, outputs, stirred
-from oracles import agree
+from oracles import agree, host
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import models, nn
@@ -57,14 +57,14 @@ def test_a_block_runs_one_small_network_at_every_place():
     tg.manual_seed(0)
     block = models.NiNBlock(2, (5, 4, 3), 3, stride=2, padding=1).double()
     x = np.random.default_rng(0).standard_normal((1, 2, 5, 5))
-    z = block(tg.tensor(x)).raw
+    z = host(block(tg.tensor(x)))
     padded = np.pad(x[0], ((0, 0), (1, 1), (1, 1)))
     assert z.shape == (1, 3, 3, 3)
     for i, j in np.ndindex(3, 3):
         h = padded[:, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3].ravel()
         for layer in (block.conv, block.mlp1, block.mlp2):
-            w = layer.weight.raw.reshape(layer.out_channels, -1)
-            h = np.maximum(w @ h + layer.bias.raw, 0)
+            w = host(layer.weight).reshape(layer.out_channels, -1)
+            h = np.maximum(w @ h + host(layer.bias), 0)
         agree("equal formulas", z[0, :, i, j], h, 1e-12)
 
 
@@ -102,11 +102,11 @@ def test_values_and_gradients(torch, monkeypatch):
 def test_first_values():
     tg.manual_seed(0)
     net = models.nin(num_classes=10)
-    stds = {name: m.weight.raw.std() for name, m in net.named_modules() if hasattr(m, "weight")}
+    stds = {name: host(m.weight).std() for name, m in net.named_modules() if hasattr(m, "weight")}
     small = {name for name, std in stds.items() if abs(std - 0.01) < 0.001}
     assert small == {"mlpconv1.conv", "mlpconv3.conv", "mlpconv4.mlp2"}
     assert all(abs(std - 0.05) < 0.005 for name, std in stds.items() if name not in small)
-    assert not any(m.bias.raw.any() for m in net.modules() if isinstance(m, nn.Conv2d))
+    assert not any(host(m.bias).any() for m in net.modules() if isinstance(m, nn.Conv2d))
 
 
 def test_dropout_is_of_training_alone():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from model_twins import multiply_adds
-from oracles import agree
+from oracles import agree, host
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import models, nn
@@ -147,7 +147,7 @@ def compared(torch, ours, theirs, x, target):
     torch.nn.functional.cross_entropy(twin, torch.tensor(target)).backward()
     for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
         scale = max(q.grad.abs().max().item(), 1e-3)
-        agree("PyTorch", p.grad.raw / scale, q.grad.numpy() / scale, 1e-9)
+        agree("PyTorch", host(p.grad) / scale, q.grad.numpy() / scale, 1e-9)
     for b, c in zip(ours.buffers(), theirs.buffers(), strict=True):
         agree("PyTorch", b.raw, c.numpy(), 1e-9)
 
@@ -190,7 +190,7 @@ def test_resnet18_is_torchvisions(torch, torchvision):
 )
 def test_zero_pad_shortcut(channels, more, stride, height, width):
     x = np.random.default_rng(0).standard_normal((2, channels, height, width))
-    z = models.ZeroPadShortcut(channels, channels + more, stride)(tg.tensor(x)).raw
+    z = host(models.ZeroPadShortcut(channels, channels + more, stride)(tg.tensor(x)))
     assert z.shape == (2, channels + more, math.ceil(height / stride), math.ceil(width / stride))
     for n, c, i, j in np.ndindex(z.shape):
         assert z[n, c, i, j] == (x[n, c, i * stride, j * stride] if c < channels else 0)
@@ -214,8 +214,8 @@ def test_a_plain_block_is_a_basic_block_without_its_shortcut():
     plain.load_state_dict(block.state_dict())
     x = tg.randn(2, 3, 5, 5)
     before = plain.bn2(plain.conv2(plain.relu(plain.bn1(plain.conv1(x)))))
-    assert np.array_equal(plain(x).raw, np.maximum(before.raw, 0))
-    assert np.array_equal(block(x).raw, np.maximum(before.raw + x.raw, 0))
+    assert np.array_equal(host(plain(x)), np.maximum(host(before), 0))
+    assert np.array_equal(host(block(x)), np.maximum(host(before) + host(x), 0))
 
 
 # --- first values ---------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ def test_zero_init_residual_makes_blocks_shortcuts(name):
     for stage in (net.layer1, net.layer2):
         for block in stage:
             shortcut = x if block.downsample is None else block.downsample(x)
-            assert np.array_equal(block(x).raw, np.maximum(shortcut.raw, 0))
+            assert np.array_equal(host(block(x)), np.maximum(host(shortcut), 0))
             x = block(x)
 
 
@@ -237,12 +237,12 @@ def test_first_values_of_convolutions():
     for module in models.resnet18(num_classes=2).modules():
         if isinstance(module, nn.Conv2d):
             fan_out = module.out_channels * module.weight[0, 0].numel()
-            assert abs(module.weight.raw.std() / math.sqrt(2 / fan_out) - 1) < 0.05
-            assert abs(module.weight.raw.mean()) < 0.05 * math.sqrt(2 / fan_out)
+            assert abs(host(module.weight).std() / math.sqrt(2 / fan_out) - 1) < 0.05
+            assert abs(host(module.weight).mean()) < 0.05 * math.sqrt(2 / fan_out)
             assert module.bias is None
         if isinstance(module, nn.BatchNorm2d):
-            assert (module.weight.raw == 1).all()
-            assert not module.bias.raw.any()
+            assert (host(module.weight) == 1).all()
+            assert not host(module.bias).any()
 
 
 def test_settings_are_checked():

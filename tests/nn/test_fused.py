@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import host
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import nn
@@ -36,8 +37,8 @@ def gates(z):
 
 def close(z, expected, dtype="float32"):
     """Equal but for rounding, measured by the largest number."""
-    gap = np.abs(z.raw - expected.raw).max(initial=0)
-    assert gap <= BOUND[dtype] * (1 + np.abs(expected.raw).max(initial=0))
+    gap = np.abs(host(z) - host(expected)).max(initial=0)
+    assert gap <= BOUND[dtype] * (1 + np.abs(host(expected)).max(initial=0))
     assert z.dtype == expected.dtype
 
 
@@ -120,7 +121,7 @@ def test_gradients_of_two_orders_are_those_of_single_layers(case):
             second = tg.autograd.grad(total, leaves, allow_unused=True)
         found.append([*first, *[g for g in second if g is not None]])
     for a, b in zip(*found, strict=True):
-        np.testing.assert_allclose(a.raw, b.raw, rtol=1e-8, atol=1e-9 * np.abs(b.raw).max())
+        np.testing.assert_allclose(host(a), host(b), rtol=1e-8, atol=1e-9 * np.abs(host(b)).max())
 
 
 def chain():
@@ -141,6 +142,7 @@ def test_what_is_recorded():
         assert "conv_relu" not in gates(net(X))
 
 
+@pytest.mark.host("counts the CPU's kernels")
 @pytest.mark.skipif(not tg.kernels.cpu.NUMBA, reason="Numba is not installed")
 def test_one_kernel_serves_convolution_norm_and_activation():
     net = chain().eval()
@@ -166,7 +168,7 @@ def by_item(t):
 
 
 def by_data(t):
-    t.data = tg.tensor(t.raw * 1.5 + 0.25)
+    t.data = tg.tensor(host(t) * 1.5 + 0.25)
 
 
 def by_data_in_place(t):
@@ -191,7 +193,15 @@ def by_raw(t):
     t.raw[0] = 0.75
 
 
-WAYS = [by_gate, by_item, by_data, by_data_in_place, by_numpy, by_raw]
+SHARED = pytest.mark.host("writes through NumPy into memory of the CPU")
+WAYS = [
+    by_gate,
+    by_item,
+    by_data,
+    by_data_in_place,
+    pytest.param(by_numpy, marks=SHARED),
+    by_raw,
+]
 STATE = [name for name, t in chain().state_dict().items() if t.is_floating_point()]
 
 
@@ -207,7 +217,7 @@ def follows(net, change):
             z = net(X)
         with tg.no_grad(), apart():
             close(z, net(X))
-    assert not np.allclose(before.raw, z.raw, atol=1e-6)
+    assert not np.allclose(host(before), host(z), atol=1e-6)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -218,6 +228,7 @@ def test_results_follow_every_write(name, way):
     follows(net, lambda: way(tensors[name]))
 
 
+@SHARED
 @pytest.mark.parametrize("way", [by_two_signs, by_an_exchange])
 def test_results_follow_writes_that_leave_sums_alike(way):
     net = chain()
@@ -324,4 +335,4 @@ def test_whole_numbers_and_other_dtypes_are_left_to_the_layers():
 
 def test_an_image_without_a_batch():
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
-    np.testing.assert_allclose(net(X[0]).raw, net(X).raw[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(host(net(X[0])), host(net(X))[0], rtol=1e-5, atol=1e-6)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles import host
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import nn
@@ -35,11 +36,11 @@ def two_orders(z, leaves):
 def same(fused, plain):
     """Equal results: two lists of tensors."""
     for a, b in zip(fused, plain, strict=True):
-        np.testing.assert_allclose(a.raw, b.raw, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(host(a), host(b), rtol=1e-9, atol=1e-9)
 
 
 def state(module):
-    return [t.raw.copy() for t in module.state_dict().values()]
+    return [host(t).copy() for t in module.state_dict().values()]
 
 
 @pytest.mark.parametrize("rank", SHAPES)
@@ -81,7 +82,7 @@ def test_sequential_fuses_what_stands_behind_one_another():
     z = fused(x)
     assert gates(z) == {"conv", "batch_norm"}
     assert "relu" in gates(plain(x))
-    np.testing.assert_allclose(z.raw, chain(Plain)(x).raw, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(host(z), host(chain(Plain)(x)), rtol=1e-5, atol=1e-5)
     assert list(fused.state_dict()) == list(plain.state_dict())
     assert "relu" in gates(fused.eval()(x))
 
@@ -137,7 +138,7 @@ def test_blocks_fuse_their_skip(block):
         results.append((z, x.grad, *(p.grad for p in module.parameters()), *module.buffers()))
     assert not gates(results[0][0]) & {"relu", "add"}
     for a, b in zip(*results, strict=True):
-        np.testing.assert_allclose(a.raw, b.raw, rtol=2e-3, atol=2e-4 * np.abs(b.raw).max())
+        np.testing.assert_allclose(host(a), host(b), rtol=2e-3, atol=2e-4 * np.abs(host(b)).max())
 
 
 def test_a_residual_of_another_shape():

@@ -34,7 +34,14 @@ T.result_type(i, 2.5)
 T.result_type(i, T.tensor(2.5))"""
 
 
-@pytest.mark.parametrize("line", MOVES.splitlines())
+def moves():
+    """The lines; some are about tensors that are on the CPU already."""
+    there = pytest.mark.host("of a tensor that is on the CPU")
+    stay = ('x.to("cpu", non_blocking=True) is x', "x.cpu() is x")
+    return [pytest.param(m, marks=there) if m in stay else m for m in MOVES.splitlines()]
+
+
+@pytest.mark.parametrize("line", moves())
 def test_moving_is_pytorchs(torch, line):
     check(torch, line)
 

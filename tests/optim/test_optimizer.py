@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from oracles import host
 
 import tinygrad_cnn as tg
 from tinygrad_cnn import io, optim
@@ -64,30 +65,30 @@ def test_a_numpy_rate_does_not_widen(maker, parameters, give_gradients):
     run(optimizer, params, give_gradients, range(3))
     run(twin, twins, give_gradients, range(3))
     for p, q in zip(params, twins, strict=True):
-        np.testing.assert_array_equal(p.raw, q.raw)
+        np.testing.assert_array_equal(host(p), host(q))
 
 
 def test_writes_in_place_and_leaves_gradients(maker, parameters, give_gradients):
     params = parameters()
     arrays = [p.raw for p in params]
     give_gradients(params, 1)
-    before = [(p.raw.copy(), p.grad.raw.copy()) for p in params]
+    before = [(host(p).copy(), host(p.grad).copy()) for p in params]
     maker(params).step()
     for p, array, (old, grad) in zip(params, arrays, before, strict=True):
         assert p.raw is array
-        assert (p.raw != old).all()
-        np.testing.assert_array_equal(p.grad.raw, grad)
+        assert (host(p) != old).all()
+        np.testing.assert_array_equal(host(p.grad), grad)
         assert p.requires_grad
         assert p.is_leaf
 
 
 def test_without_gradient_nothing_happens(maker, parameters):
     params = parameters()
-    before = [p.raw.copy() for p in params]
+    before = [host(p).copy() for p in params]
     optimizer = maker(params)
     optimizer.step()
     for p, old in zip(params, before, strict=True):
-        np.testing.assert_array_equal(p.raw, old)
+        np.testing.assert_array_equal(host(p), old)
     assert optimizer.state_dict()["state"] == {}
 
 
@@ -144,8 +145,8 @@ def test_zero_grad(maker, parameters, give_gradients):
     give_gradients(params, 1)
     kept = [p.grad for p in params]
     optimizer.zero_grad(set_to_none=False)
-    assert all((p.grad.raw == 0).all() for p in params)
-    assert all((g.raw == 0).all() for g in kept)  # in place, as PyTorch
+    assert all((host(p.grad) == 0).all() for p in params)
+    assert all((host(g) == 0).all() for g in kept)  # in place, as PyTorch
     optimizer.zero_grad()
     assert all(p.grad is None for p in params)
 
@@ -197,13 +198,13 @@ def test_a_loaded_state_goes_on_bit_by_bit(maker, parameters, give_gradients, tm
     run(optimizer, params, give_gradients, range(5))
     optimizer.param_groups[0]["lr"] = 0.05
     io.save(optimizer.state_dict(), tmp_path / "optimizer")
-    twins = [tg.tensor(p.raw, requires_grad=True) for p in params]
+    twins = [tg.tensor(host(p), requires_grad=True) for p in params]
     twin = maker(twins)
     twin.load_state_dict(io.load(tmp_path / "optimizer"))
     run(optimizer, params, give_gradients, range(5, 10))
     run(twin, twins, give_gradients, range(5, 10))
     for p, q in zip(params, twins, strict=True):
-        np.testing.assert_array_equal(p.raw, q.raw)
+        np.testing.assert_array_equal(host(p), host(q))
     assert str(twin.state_dict()) == str(optimizer.state_dict())
 
 
@@ -212,12 +213,12 @@ def test_a_loaded_state_is_a_copy(parameters, give_gradients):
     optimizer = SGD(params, momentum=0.9)
     run(optimizer, params, give_gradients, range(2))
     state = optimizer.state_dict()
-    before = state["state"][0]["momentum_buffer"].raw.copy()
+    before = host(state["state"][0]["momentum_buffer"]).copy()
     twins = parameters()
     twin = SGD(twins, momentum=0.9)
     twin.load_state_dict(state)
     run(twin, twins, give_gradients, range(2, 4))
-    np.testing.assert_array_equal(state["state"][0]["momentum_buffer"].raw, before)
+    np.testing.assert_array_equal(host(state["state"][0]["momentum_buffer"]), before)
 
 
 def test_numbers_count_through_the_groups(parameters, give_gradients):
@@ -258,13 +259,13 @@ def test_torchs_states_can_be_loaded(like_torch, parameters, give_gradients, nam
         },
     }
     params = ours.param_groups[0]["params"]
-    twins = [tg.tensor(p.raw, requires_grad=True) for p in params]
+    twins = [tg.tensor(host(p), requires_grad=True) for p in params]
     twin = cls(twins, lr=9.0)
     twin.load_state_dict(as_ours)
     run(ours, params, give_gradients, range(3, 6))
     run(twin, twins, give_gradients, range(3, 6))
     for p, q in zip(params, twins, strict=True):
-        np.testing.assert_allclose(p.raw, q.raw, rtol=1e-12)
+        np.testing.assert_allclose(host(p), host(q), rtol=1e-12)
 
 
 def test_a_rule_of_ones_own():
@@ -292,7 +293,7 @@ def test_a_step_stays_on_the_device(maker, double, parameters, give_gradients):
             twin.step()
         assert not syncs
         for p, q in zip(params, twins, strict=True):
-            np.testing.assert_array_equal(p.raw, q.detach().cpu().raw)
+            np.testing.assert_array_equal(host(p), host(q.detach().cpu()))
     twin.load_state_dict(optimizer.state_dict())
     for entry in twin.state_dict()["state"].values():
         assert {x.device.type for x in entry.values() if isinstance(x, tg.Tensor)} <= {"double"}

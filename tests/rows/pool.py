@@ -6,6 +6,7 @@ from drawing import DIFFERENT, REAL, Case, between, places, pooling
 from hypothesis import strategies as st
 
 from rows.row import Row
+from tinygrad_cnn.ops import pool
 
 
 def torch_max_pool(torch, x, window, stride, padding, dilation, out):
@@ -58,8 +59,25 @@ def window_mean_dx(u, count, **settings):
     return oracles.window_sum_dx(u, **settings) / count
 
 
+@st.composite
+def winners(draw):
+    """Numbers for the windows of a pooling, and where the largest number of each was."""
+    case = draw(pooling(DIFFERENT))
+    settings = dict(case.settings)
+    z, indices = pool.max_pool.full(*case.inputs, **settings)
+    space = case.inputs[0].shape[2:]
+    del settings["out"]
+    u = np.random.default_rng(draw(st.integers(0, 9))).standard_normal(z.shape)
+    return Case((u, np.asarray(indices)), {"space": space, **settings})
+
+
+def max_pool_dx(u, indices, space, **settings):
+    return oracles.unpool(u, indices, space)
+
+
 ROWS = {
     "max_pool": Row(pooling(DIFFERENT), oracles.max_pool, torch_max_pool),
+    "max_pool_dx": Row(winners(), max_pool_dx),
     "window_sum": Row(pooling(REAL), oracles.window_sum),
     "window_mean": Row(means(), window_mean),
     "window_sum_dx": Row(pooling(REAL, back=True), oracles.window_sum_dx),

@@ -5,10 +5,11 @@ import itertools
 
 import numpy as np
 import pytest
+from oracles import host
 
+import tinygrad_cnn as tg
 from tinygrad_cnn.data import datasets
 from tinygrad_cnn.io import save
-from tinygrad_cnn.tensor import Tensor
 from tinygrad_cnn.train import RECIPES, Recipe, state_of, trainer_of
 from tinygrad_cnn.train.images import data_of, transform_for
 from tinygrad_cnn.train.recipe import CIFAR_MODELS, DATA, GREY, recipe_for, recipe_of
@@ -57,7 +58,7 @@ def test_images_fit_the_model(recipe):
     assert x.dtype == np.float32
     assert x[0].min() == x[0].max() == pytest.approx(-0.1)
     assert x[1].max() == pytest.approx(1.175)
-    assert model_of(recipe)(Tensor(x)).shape == (2, 10)
+    assert model_of(recipe)(tg.tensor(x)).shape == (2, 10)
 
 
 def test_training_images_vary_and_test_images_do_not():
@@ -95,8 +96,8 @@ def test_through_a_checkpoint(tmp_path):
     model, recipe = trained(tmp_path / "checkpoint")
     assert recipe == QUICK
     assert not model.training
-    x = Tensor(np.zeros((1, 1, 32, 32), np.float32))
-    np.testing.assert_array_equal(model(x).raw, trainer.model(x).raw)
+    x = tg.zeros(1, 1, 32, 32)
+    np.testing.assert_array_equal(host(model(x)), host(trainer.model.to(x.device)(x)))
 
 
 def test_settings_of_other_programs():

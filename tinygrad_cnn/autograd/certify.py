@@ -5,7 +5,7 @@
 
 Points are drawn, and at each the function is held against finite differences, against itself in
 single precision, in scalar mode and on arrays of other layout. What fails is made smaller until
-nothing smaller fails, and then told.
+nothing smaller fails, and then told. All of it is computed on the CPU.
 """
 
 import inspect
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ..tensor import Tensor
+from ..tensor import Device, Tensor
 from ..value import Value
 from .promises import CHECKS, Certificate, Kink, Probe, named, shown
 
@@ -82,7 +82,9 @@ def drawn(fn: Callable, examples: tuple, draw: Callable, rng: object, number: in
 
 def raw_of(x: object) -> np.ndarray:
     """An example as an array."""
-    return x.raw if isinstance(x, Tensor) else np.asarray(x.data if isinstance(x, Value) else x)
+    if isinstance(x, Tensor):
+        return x.numpy(force=True)
+    return np.asarray(x.data if isinstance(x, Value) else x)
 
 
 def arity(fn: Callable) -> int:
@@ -110,7 +112,7 @@ def broadcastable(full: tuple, rng: object) -> tuple:
 def failure(probe: Probe, check: Callable, case: list) -> str | None:
     """What is wrong at a case; None at a kink."""
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), Device("cpu"):
             return check(probe, [np.array(x) for x in case])
     except Kink:
         probe.certificate.kinks += 1

@@ -1,5 +1,6 @@
 """Gradients held against finite differences."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -50,8 +51,8 @@ def check(fn: Callable, inputs: list, eps: float, atol: float, rtol: float) -> b
             raise TypeError(f"gradcheck needs float64 inputs, got {x.dtype}")
     outputs = [t for t in listed(fn(*inputs)) if isinstance(t, Tensor) and t.dtype.kind == "f"]
     rng = np.random.default_rng(0)
-    seeds = [rng.standard_normal(t.shape) for t in outputs]
-    roots = [(t, wrap(seed, None)) for t, seed in zip(outputs, seeds, strict=True) if t.node]
+    seeds = [normal(rng, t) for t in outputs]
+    roots = [(t, seed) for t, seed in zip(outputs, seeds, strict=True) if t.node]
     if not wanted:
         raise ValueError("gradcheck: none of the inputs requires grad")
     grads = [None] * len(wanted)
@@ -61,10 +62,11 @@ def check(fn: Callable, inputs: list, eps: float, atol: float, rtol: float) -> b
     def value() -> float:
         """The outputs along the cotangent."""
         made = [t for t in listed(fn(*inputs)) if isinstance(t, Tensor) and t.dtype.kind == "f"]
-        return float(np.sum([(t.raw * s).sum() for t, s in zip(made, seeds, strict=True)]))
+        pairs = zip(made, seeds, strict=True)
+        return math.fsum(sum(t.detach() * seed).item() for t, seed in pairs)
 
     for number, (x, g) in enumerate(zip(wanted, grads, strict=True)):
-        analytic = np.zeros(x.shape) if g is None else g.raw
+        analytic = np.zeros(x.shape) if g is None else g.numpy(force=True)
         for place in np.ndindex(*x.shape):
             kept = x.raw[place].item()
             x.raw[place] = kept + eps
@@ -74,6 +76,11 @@ def check(fn: Callable, inputs: list, eps: float, atol: float, rtol: float) -> b
             x.raw[place] = kept
             compare(f"input {number}{list(place)}", analytic[place], above, below, eps, atol, rtol)
     return True
+
+
+def normal(rng: np.random.Generator, like: Tensor) -> Tensor:
+    """Normal numbers in the shape and on the device of a tensor."""
+    return wrap(np.asarray(rng.standard_normal(like.shape)), None).to(like.device)
 
 
 def check_values(fn: Callable, inputs: list, eps: float, atol: float, rtol: float) -> bool:
@@ -120,8 +127,8 @@ def gradgradcheck(
     rng = np.random.default_rng(1)
     places = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
     outputs = listed(func(*inputs))
-    cotangents = [wrap(rng.standard_normal(t.shape), None).requires_grad_() for t in outputs]
-    directions = [wrap(rng.standard_normal(inputs[i].shape), None) for i in places]
+    cotangents = [normal(rng, t).requires_grad_() for t in outputs]
+    directions = [normal(rng, inputs[i]) for i in places]
 
     def slopes(*args: Tensor) -> Tensor:
         """The gradients along the directions, as one number."""
@@ -131,7 +138,7 @@ def gradgradcheck(
         grads = [None] * len(wanted)
         if roots:
             grads = grad([t for t, _ in roots], wanted, [u for _, u in roots], create_graph=True)
-        total = wrap(np.zeros(()), None)
+        total = wrap(np.zeros(()), None).to(cotangents[0].device)
         for g, d in zip(grads, directions, strict=True):
             if g is not None:
                 total = total + sum(g * d)

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .. import __version__
-from ..kernels import facts
+from ..kernels import facts, report
 from . import findings
 from .findings import MISSING, OK, SLOW, UNUSED, Finding
 
@@ -51,7 +51,7 @@ def gathered() -> dict[str, Any]:
         "numba": facts.numba(),
         "overlays": facts.overlays(),
         "cache": facts.cache(),
-        "gpu": facts.gpu(),
+        "gpu": facts.gpu() | {"refused": report().unusable.get("cudnn")},
         "extras": {extra.name: facts.version(extra.name) for extra in findings.EXTRAS},
         "dot": shutil.which("dot"),
     }

@@ -199,7 +199,7 @@ def of_cudnn(gpu: Facts) -> Finding:
         return Finding(
             "cuDNN",
             MISSING,
-            f"front end {gpu['cudnn']}, which finds no cuDNN",
+            f"front end {gpu['cudnn']}, which finds no cuDNN: {gpu['refused']}",
             instead,
             "pip install nvidia-cudnn-cu12, or nvidia-cudnn-cu13, as CuPy's version has it",
         )

@@ -3,9 +3,9 @@
 A small network's step is hundreds of launches, each of which costs the host more time than the GPU.
 A graph is launched as one. It repeats what was launched, on the same memory, so what changes from
 step to step has to lie in memory of its own: inputs are copied into static tensors, and dropout
-reads seed and counter of its draws from the device. An optimiser's step, which is few launches, is
-not recorded: it runs between two graphs, with the learning rate and the count of steps that hold
-then; so does a GradScaler.
+reads seed and counter of its draws from the device, and an optimiser's kernel the learning rate and
+what follows from the count of steps. An optimiser without a kernel is not recorded: it runs between
+two graphs, with the numbers that hold then; so does a GradScaler.
 
 Not yet confirmed on a GPU.
 """
@@ -42,9 +42,10 @@ def graph_step(fn: Callable | None = None, *, warmup: int = 3) -> Callable:
     shapes, or other arguments that are no tensors, are recorded for themselves. The tensors that a
     replay returns are static: the next one writes into them, so clone() what is to stay.
 
-    What fn does on the host is done when it is recorded and not again, but for `Optimizer.step` and
-    `GradScaler`: a scheduler's step belongs behind the call. Parameters stay where they are; where
-    an optimiser's parameter has got other memory, the step is recorded anew. Without tensors on a
+    What fn does on the host is done when it is recorded and not again, but for what an optimiser
+    and a GradScaler read: learning rates and counts of steps are those of each call. A scheduler's
+    step belongs behind it. Parameters stay where they are; where an optimiser's parameter has got
+    other memory, or the optimiser another state, the step is recorded anew. Without tensors on a
     GPU among its arguments fn simply runs. Gradients are forgotten within fn, or were before every
     call; those that are to add up over several calls cannot be recorded.
 
@@ -130,10 +131,11 @@ class Draws:
 class Tape:
     """The recording of a step for arguments of one kind.
 
-    parts: what a replay calls: launches of graphs, and what runs between them. inputs: the static
-    tensors. relied: (function, what it returned), of what must not have changed. places: (tensor,
-    its array) of parameters that must lie where they lay. pool: memory that nobody else gets.
-    allocator: what others allocate with.
+    parts: what a replay calls: launches of graphs, and what runs between them. starts: what it
+    calls first, so that graphs find the numbers of that moment. inputs: the static tensors. relied:
+    (function, what it returned), of what must not have changed. places: (tensor, its array) of
+    parameters that must lie where they lay. pool: memory that nobody else gets. allocator: what
+    others allocate with.
     """
 
     def __init__(self, fn: Callable, space: Any, warmup: int) -> None:
@@ -144,6 +146,8 @@ class Tape:
         self.stream = self.cuda.Stream(non_blocking=True)
         self.pool = space.Pool()
         self.parts: list[Callable] = []
+        self.starts: list[Callable] = []
+        self.started = 0  # how many were called for the step that is being recorded
         self.inputs: list[Tensor] = []
         self.draws: dict[Generator, Draws] = {}
         self.relied: list[tuple[Callable, Any]] = []
@@ -215,6 +219,9 @@ class Tape:
         graph = self.stream.end_capture()
         for draws in self.draws.values():
             draws.load(draws.start)
+        for start in self.starts[self.started :]:
+            start()
+        self.started = len(self.starts)
         launch = functools.partial(graph.launch, self.stream)
         self.parts.append(launch)
         launch()
@@ -227,14 +234,10 @@ class Tape:
         """
         self.close()
         owners = [x for x in (*work.args, *work.keywords.values()) if hasattr(x, "param_groups")]
-        params = [p for x in owners for group in x.param_groups for p in group["params"]]
-        self.places += [(p, p.raw) for p in params]
-        grads = [(p, p.grad) for p in params]
+        restore = self.rely_on(owners)
 
         def again() -> None:
-            for p, grad in grads:
-                if p.grad is not grad:
-                    p.grad = grad
+            restore()
             work()
 
         self.parts.append(again)
@@ -244,6 +247,24 @@ class Tape:
         HERE.recording = self
         self.stream.begin_capture()
         return result
+
+    def rely_on(self, optimizers: list[Any]) -> Callable:
+        """From now on the parameters of these must lie where they lie; a function that gives them
+        the gradients that they have now."""
+        params = [p for x in optimizers for group in x.param_groups for p in group["params"]]
+        self.places += [(p, p.raw) for p in params]
+        grads = [(p, p.grad) for p in params]
+
+        def restore() -> None:
+            for p, grad in grads:
+                if p.grad is not grad:
+                    p.grad = grad
+
+        return restore
+
+    def start(self, work: Callable) -> None:
+        """Have `work` done for this step and, at each replay, before it."""
+        self.starts.append(work)
 
     def drawn(self, generator: Generator) -> tuple[Any, int]:
         """The name of the draw that `generator` has just counted: the device's state, a number."""
@@ -261,8 +282,10 @@ class Tape:
                 self.stream.end_capture()
         for draws in self.draws.values():
             draws.generator.counter = draws.start
-        for kept in (self.parts, self.inputs, self.draws, self.relied, self.places):
-            kept.clear()
+        kept = (self.parts, self.starts, self.inputs, self.draws, self.relied, self.places)
+        for each in kept:
+            each.clear()
+        self.started = 0
 
     # --- replaying ---
 
@@ -276,6 +299,8 @@ class Tape:
         """Take the step once more."""
         for draws in self.draws.values():
             draws.load(draws.generator.counter)
+        for start in self.starts:
+            start()
         for part in self.parts:
             part()
         for draws in self.draws.values():

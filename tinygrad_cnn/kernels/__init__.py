@@ -17,7 +17,13 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 
 from . import bfloat, cpu, meta, scalar
-from .device import KINDS, SEVERAL, Device, is_device  # noqa: F401  for the layers above
+from .device import (  # noqa: F401  for the layers above
+    KINDS,
+    SEVERAL,
+    Device,
+    is_device,
+    set_default_device,
+)
 from .dtypes import (  # noqa: F401
     FLOATS,
     accepted,
@@ -30,6 +36,9 @@ from .served import UNUSABLE, by_shape, converted, counted, report  # noqa: F401
 
 DEFAULT = np.dtype("float32")  # what Python floats become; see set_default_dtype
 GATES = []  # the record of every gate, by order of definition: for `use`, tests and pictures
+
+FORMULAS = {}  # by name what a sweep over memory can compute at once: gates, and rules of gates
+PLANS = {}  # what kernels have made of them, by formula and settings
 
 # np.generic stands before float, since np.float64 is a subclass of float.
 BACKENDS = {
@@ -107,12 +116,36 @@ def chosen(kind: type, name: str, body: Callable) -> Callable:
     home = getattr(space, "OVERLAYS", {}).get(name)
     if home is None:
         return plain
-    fast = overlaid(name, home, quiet(kind, plain) if plain is body else plain)
+    plain = quiet(kind, plain) if plain is body else plain
+    fast = overlaid(name, home, plain)
     worth = getattr(space, "WORTH", {}).get(name)
     if worth is not None:
         return lambda *inputs, **how: (fast if worth(*inputs, **how) else plain)(*inputs, **how)
     least = getattr(space, "LEAST", {}).get(name)
     return fast if least is None else by_size(least, plain, fast)
+
+
+def add_formula(name: str, function: Callable) -> None:
+    """From now on the gate `name`, a formula of single numbers, may be computed in one sweep.
+
+    function: what says the formula where it is called with Terms, see `formula`.
+    """
+    FORMULAS[name] = function
+    if cpu.NUMBA:
+        cpu.OVERLAYS[name] = "cpu_pointwise"
+        cpu.LEAST.setdefault(name, cpu.LARGE)
+
+
+def at_once(name: str, rule: Callable) -> Callable:
+    """A rule that is a formula of single numbers, in one sweep over memory if arrays are large."""
+    add_formula(name, rule)
+
+    def call(g, *others):
+        if type(g) is np.ndarray and g.size >= cpu.LARGE:
+            return find(np.ndarray, name, rule)(g, *others)
+        return rule(g, *others)
+
+    return call
 
 
 def by_size(least: int, plain: Callable, fast: Callable) -> Callable:
@@ -193,6 +226,7 @@ def forget() -> None:
     """Make every gate look its kernels up anew."""
     for gate in GATES:
         gate.kernels.clear()
+    PLANS.clear()
 
 
 bfloat.WAITING.append(forget)
@@ -245,6 +279,14 @@ def on(raw: object) -> contextlib.AbstractContextManager:
     raw = getattr(raw, "raw", raw)
     space = backend(type(raw))
     return space.on(space.index_of(raw)) if hasattr(space, "index_of") else HERE
+
+
+def get_default_device() -> Device:
+    """Where this thread makes tensors if nothing is said; see `set_default_device`.
+
+    Raises: RuntimeError where that is a GPU and there is none.
+    """
+    return exact(Device.default())
 
 
 def get_default_dtype() -> np.dtype:

@@ -1,8 +1,9 @@
 """A step of training that is being recorded as a CUDA graph: what the rest of the library asks.
 
 While a thread records, its kernels are written down and not run, and the host may not wait for
-them. What depends on numbers of the host is run between two graphs (`on_host`), or is recorded anew
-when they change (`rely`). The recording itself is made by `tg.cuda.graph_step`.
+them. What depends on numbers of the host reads them from memory that each replay writes first
+(`HERE.recording.start`), is run between two graphs (`on_host`), or is recorded anew when they
+change (`rely`). The recording itself is made by `tg.cuda.graph_step`.
 """
 
 import functools

@@ -4,20 +4,19 @@ The rules by shape stand beside the kernels, in `cpu_conv`. They ask SETTINGS he
 `benchmark` is on they let `fastest` decide among all kernels that cover a case.
 """
 
-import contextlib
-import difflib
 import math
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from types import ModuleType
 
+from .flags import Flags
 from .threads import get_num_threads
 
 ROUNDS = 3  # timed calls of each candidate, by turns, after one that is not timed
 
 
-class Settings:
+class Settings(Flags):
     """How the CPU's kernels are chosen, in the whole process: `tg.backends.cpu`.
 
     benchmark: False leaves the choice to rules that look at shapes alone, so that the same program
@@ -28,40 +27,8 @@ class Settings:
     Raises: AttributeError for other settings, TypeError for values that are not True or False.
     """
 
-    def __init__(self) -> None:
-        self.__dict__.update(benchmark=False, precise=False)
-
-    def __setattr__(self, name: str, value: bool) -> None:
-        if name not in self.__dict__:
-            raise AttributeError(unknown(name, [*self.__dict__]))
-        if not isinstance(value, bool):
-            raise TypeError(f"tg.backends.cpu.{name} is True or False, got {value!r}")
-        self.__dict__[name] = value
-
-    def __getattr__(self, name: str) -> object:
-        raise AttributeError(unknown(name, dir(self)))
-
-    def __delattr__(self, name: str) -> None:
-        raise AttributeError(f"tg.backends.cpu.{name} is set to False, not deleted")
-
-    def __dir__(self) -> list[str]:
-        """The settings, and what can be asked."""
-        return [name for name in super().__dir__() if not name.startswith("_")]
-
-    def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={value}" for name, value in self.__dict__.items())
-        return f"tg.backends.cpu({settings})"
-
-    @contextlib.contextmanager
-    def flags(self, **settings: bool) -> Iterator[None]:
-        """Within, these settings; behind it, those of before: `with flags(precise=True):`."""
-        before = dict(self.__dict__)
-        try:
-            for name, value in settings.items():
-                setattr(self, name, value)
-            yield
-        finally:
-            self.__dict__.update(before)
+    _path = "tg.backends.cpu"
+    _defaults = {"benchmark": False, "precise": False}
 
     def is_available(self) -> bool:
         """True: there is always a CPU."""
@@ -73,13 +40,6 @@ class Settings:
         from .facts import capability
 
         return capability()
-
-
-def unknown(name: str, known: Sequence[str]) -> str:
-    """The sentence about a setting that there is not."""
-    near = difflib.get_close_matches(name, known, n=1)
-    meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-    return f"tg.backends.cpu has no {name!r}; {meant}"
 
 
 SETTINGS = Settings()

@@ -18,6 +18,7 @@ from numba import types
 from numba.core.ccallback import CFunc
 
 from .code_cache import CodeCache
+from .pipeline import PartCompiler, WholeCompiler
 
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
 
@@ -35,7 +36,7 @@ def within(f: Callable | None = None, **options: object) -> Callable:
     if f is None:
         return functools.partial(within, **options)
     alone = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
-    inner = numba.njit(f, **alone, **options)
+    inner = numba.njit(f, pipeline_class=PartCompiler, **alone, **options)
     template = inner.get_call_template
     inner.get_call_template = lambda args, named: template(
         tuple(map(types.unliteral, args)), {name: types.unliteral(k) for name, k in named.items()}
@@ -54,7 +55,7 @@ def compiled(f: Callable, **options: object) -> Callable:
 def callback(function: Callable, signature: object, fastmath: frozenset = FREE) -> CFunc:
     """The function as machine code that is called by its address; it must live on."""
     options = {"nopython": True, "error_model": "numpy", "fastmath": set(fastmath)}
-    code = CFunc(function, (signature.args, signature.return_type), {}, options)
+    code = CFunc(function, (signature.args, signature.return_type), {}, options, WholeCompiler)
     with contextlib.suppress(RuntimeError):
         code._cache = CodeCache(function, options)
     with uncollected():

@@ -30,9 +30,9 @@ WINDOWS = ("window_sum", "window_sum_dx", "window_mean", "window_mean_dx")
 POOLING = ("max_pool", "unpool", *WINDOWS)
 NORMS = ("batch_norm", "batch_norm_dx", "running_norm")
 LOSSES = ("cross_entropy", "class_cross_entropy_dx")
-POINTWISE = ("erf", "erfc", "sigmoid", "sigmoid_dx", "tanh_dx", "relu_dx")
 # On fewer numbers calling the compiled kernel costs more than it saves.
-LEAST = dict.fromkeys(("relu_dx", "sigmoid_dx", "tanh_dx", "bias_dx", *LINEAR), 4096)
+LARGE = 4096
+LEAST = dict.fromkeys(("bias_dx", *LINEAR), LARGE)
 JOINING = ("join", "gradient_sum")
 
 STEPS = ("sgd_step", "adam_step")  # of optimisers: not gates, but found and counted as theirs are
@@ -43,7 +43,7 @@ INSTEAD = {"cpu_conv": "cpu_gemm"}  # of modules that cannot be imported
 if NUMBA:
     OVERLAYS = dict.fromkeys(CONVOLUTION, "cpu_conv") | dict.fromkeys(POOLING, "cpu_pool")
     OVERLAYS |= dict.fromkeys(NORMS, "cpu_norm") | dict.fromkeys(STEPS, "cpu_optim")
-    OVERLAYS |= dict.fromkeys(LOSSES, "cpu_loss") | dict.fromkeys(POINTWISE, "cpu_pointwise")
+    OVERLAYS |= dict.fromkeys(LOSSES, "cpu_loss")
     OVERLAYS |= dict.fromkeys(LINEAR, "cpu_linear") | {"bias_dx": "cpu_bias"}
     OVERLAYS |= dict.fromkeys(JOINING, "cpu_join")
 

@@ -2,8 +2,10 @@
 
 Arrays stay where they are: a table of their addresses goes to the kernel by value, with its other
 arguments, so that nothing is copied to the GPU before it. Each number is read once and written
-once.
-Formulas round as those of the rules in `optim` do, and so give the same numbers.
+once. Formulas round as those of the rules in `optim` do, and so give the same numbers.
+
+A graph repeats the arguments of its launches. So while a step is being recorded the kernels read
+learning rate and counts of steps from an array, into which each replay first writes those of then.
 
 Not yet confirmed on a GPU.
 """
@@ -14,11 +16,14 @@ import itertools
 import numpy as np
 
 from . import xp
-from .cuda_source import TAKEN, THREADS, Family, Struct, covered
+from .capture import HERE
+from .cuda_source import TAKEN, THREADS, Family, Struct, covered, per_thread
 from .served import refused
 
 PIECE = 16 * THREADS  # numbers of one parameter that a block changes
 ROWS = 48  # parameters in one launch: arguments have room for 4096 bytes
+RATES = 6  # the number of settings that go before those of each row
+NUMBERS = RATES + 2 * ROWS
 APART = f"{TAKEN}, contiguous, and sharing no memory"
 
 SOURCE = r"""
@@ -26,7 +31,11 @@ SOURCE = r"""
 #define PIECE (16 * THREADS)
 #define ROWS 48
 
-struct Rates { double number[2 * ROWS]; };
+// Settings, and from RATES on two numbers for each row; read from `live` where that is an array.
+#define RATES 6
+#define NUMBERS (RATES + 2 * ROWS)
+#define NUMBER(i) ((A)(live ? live[i] : given.number[i]))
+struct Numbers { double number[NUMBERS]; };
 
 __device__ inline T *numbers(const Rows &s, int row, int which)
 {
@@ -45,44 +54,49 @@ __device__ inline int row_of(const Rows &s, Index piece, Index &start)
 #define EACH_OF_PIECE(i, start, size) \
     Index i = (start) + threadIdx.x; i < (size) && i < (start) + PIECE; i += THREADS
 
-extern "C" __global__ void sgd(
-    Rows s, double sign, double lr, double momentum, double share, double decay)
+extern "C" __global__ void lay(double *live, Count s, Numbers given)
 {
+    for (EACH(i, s.count)) live[i] = given.number[i];
+}
+
+extern "C" __global__ void sgd(const double *live, Rows s, Numbers given)
+{
+    A sign = NUMBER(0), lr = NUMBER(1), momentum = NUMBER(2), share = NUMBER(3), decay = NUMBER(4);
     for (Index piece = blockIdx.x; piece < s.pieces; piece += gridDim.x) {
         Index start;
         int row = row_of(s, piece, start);
         T *p = numbers(s, row, 0), *buffer = numbers(s, row, 1);
         const T *gradient = numbers(s, row, s.width - 1);
         for (EACH_OF_PIECE(i, start, s.size[row])) {
-            A g = (A)sign * wide(gradient[i]) + (A)decay * wide(p[i]);
+            A g = sign * wide(gradient[i]) + decay * wide(p[i]);
             if (s.momentum) {
-                A b = (A)momentum * wide(buffer[i]) + (A)share * g;
+                A b = momentum * wide(buffer[i]) + share * g;
                 buffer[i] = narrow(b);
-                g = s.nesterov ? g + (A)momentum * b : b;
+                g = s.nesterov ? g + momentum * b : b;
             }
-            p[i] = narrow(wide(p[i]) - (A)lr * g);
+            p[i] = narrow(wide(p[i]) - lr * g);
         }
     }
 }
 
-extern "C" __global__ void adam(
-    Rows s, Rates rates, double sign, double grown, double grown_square, double eps, double decay,
-    double shrink)
+extern "C" __global__ void adam(const double *live, Rows s, Numbers given)
 {
+    A sign = NUMBER(0), grown = NUMBER(1), grown_square = NUMBER(2), eps = NUMBER(3);
+    A decay = NUMBER(4), shrink = NUMBER(5);
     for (Index piece = blockIdx.x; piece < s.pieces; piece += gridDim.x) {
         Index start;
         int row = row_of(s, piece, start);
         T *p = numbers(s, row, 0), *mean = numbers(s, row, 1), *square = numbers(s, row, 2);
         const T *gradient = numbers(s, row, 3);
-        A rate = (A)rates.number[2 * row], scale = (A)rates.number[2 * row + 1];
+        A rate = NUMBER(RATES + 2 * row), scale = NUMBER(RATES + 2 * row + 1);
         for (EACH_OF_PIECE(i, start, s.size[row])) {
             A w = wide(p[i]), m = wide(mean[i]), v = wide(square[i]);
-            A g = (A)sign * wide(gradient[i]) + (A)decay * w;
-            m += (g - m) * (A)grown;
-            v += (g * g - v) * (A)grown_square;
+            A g = sign * wide(gradient[i]) + decay * w;
+            m += (g - m) * grown;
+            v += (g * g - v) * grown_square;
             mean[i] = narrow(m);
             square[i] = narrow(v);
-            p[i] = narrow(w - (m * rate / (sqrt(v) * scale + (A)eps) + (A)shrink * w));
+            p[i] = narrow(w - (m * rate / (sqrt(v) * scale + eps) + shrink * w));
         }
     }
 }
@@ -98,7 +112,7 @@ TABLE = Struct(
     size=ROWS,
     end=ROWS,
 )
-OPTIM = Family("optim", SOURCE, sgd=TABLE, adam=TABLE)
+OPTIM = Family("optim", SOURCE, sgd=TABLE, adam=TABLE, lay=Struct("Count", count=1))
 
 
 def table_fits(rows) -> bool:
@@ -138,33 +152,64 @@ def tables(rows, momentum=False, nesterov=False):
         yield slice(first, first + ROWS), (ends[-1], width, int(momentum), int(nesterov), *filled)
 
 
-def sgd_step(rows, *, sign, lr, momentum, dampening, weight_decay, nesterov):
-    """Change the parameters of rows (parameter, momentum_buffer, gradient); without momentum
-    (parameter, gradient)."""
+def by_value(settings, rates=()):
+    """The structure Numbers."""
+    numbers = np.zeros(NUMBERS)
+    numbers[: len(settings)] = settings
+    numbers[RATES : RATES + 2 * len(rates)] = np.ravel(rates)
+    return numbers.view(np.dtype((np.void, numbers.nbytes)))
+
+
+def swept(name, rows, numbers, settings, **switches):
+    """Launch the kernel `name` for all rows.
+
+    numbers: what makes the structure Numbers for some rows, which a slice names, of the settings.
+    While a step is being recorded, the result is a function that gives the launches, wherever they
+    are replayed from then on, other settings.
+    """
     if not table_fits(rows):
         return refused(APART)
     first = rows[0][0]
-    settings = tuple(map(np.float64, (sign, lr, momentum, 1.0 - dampening, weight_decay)))
-    for _, values in tables(rows, momentum != 0, nesterov):
-        OPTIM.launch(xp(first), "sgd", first.dtype, values[0], (), values, *settings, far=True)
-    return None
+    launch = functools.partial(OPTIM.launch, xp(first), far=True)
+    lives = []
+    for which, values in tables(rows, **switches):
+        live = None
+        if HERE.recording is not None:
+            live = xp(first).empty(NUMBERS, "float64")
+            lives.append((which, live))
+        given = numbers(which, **settings)
+        launch(name, first.dtype, values[0], (live,), values, given)
+
+    def refresh(**settings):
+        for which, live in lives:
+            given = numbers(which, **settings)
+            launch("lay", first.dtype, per_thread(NUMBERS), (live,), (NUMBERS,), given)
+
+    return refresh if lives else None
 
 
-def adam_step(rows, *, sign, rates, betas, eps, decay, shrink):
+def sgd_numbers(which, *, sign, lr, momentum, dampening, weight_decay, nesterov):
+    """The structure Numbers of sgd, the same for all rows."""
+    return by_value((sign, lr, momentum, 1.0 - dampening, weight_decay))
+
+
+def sgd_step(rows, **settings):
+    """Change the parameters of rows (parameter, momentum_buffer, gradient); without momentum
+    (parameter, gradient)."""
+    switches = {"momentum": settings["momentum"] != 0, "nesterov": settings["nesterov"]}
+    return swept("sgd", rows, sgd_numbers, settings, **switches)
+
+
+def adam_numbers(which, *, sign, rates, betas, eps, decay, shrink):
+    """The structure Numbers of adam for some of the rows."""
+    kept = (1.0 - betas[0], 1.0 - betas[1])
+    return by_value((sign, *kept, eps, decay, shrink), rates[which])
+
+
+def adam_step(rows, **settings):
     """Change the parameters of rows (parameter, exp_avg, exp_avg_sq, gradient).
 
     rates: for each row what both means are multiplied by, lr / (1 - beta1^t) and
     1 / √(1 - beta2^t). decay: of the weights by the gradient. shrink: of the weights by themselves.
     """
-    if not table_fits(rows):
-        return refused(APART)
-    first = rows[0][0]
-    kept = (1.0 - betas[0], 1.0 - betas[1])
-    settings = tuple(map(np.float64, (sign, *kept, eps, decay, shrink)))
-    for which, values in tables(rows):
-        numbers = np.zeros((ROWS, 2))
-        numbers[: len(rates[which])] = rates[which]
-        by_value = numbers.reshape(-1).view(np.dtype((np.void, numbers.nbytes)))
-        arguments = (values, by_value, *settings)
-        OPTIM.launch(xp(first), "adam", first.dtype, values[0], (), *arguments, far=True)
-    return None
+    return swept("adam", rows, adam_numbers, settings)

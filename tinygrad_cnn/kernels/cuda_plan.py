@@ -273,9 +273,13 @@ def timed(graph, count: int, addresses: dict[int, int]) -> dict[int, float]:
 
 def place(key: Key) -> Path:
     """The file with the choices for a model of GPU and a version of cuDNN."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     model = "-".join(runtime.model().split())
-    return Path(home, "tinygrad_cnn", f"cudnn-{key.version}-{model}.json")
+    return folder() / f"cudnn-{key.version}-{model}.json"
+
+
+def folder() -> Path:
+    """Where the files with the choices lie."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "tinygrad_cnn")
 
 
 def text_of(key: Key) -> str:

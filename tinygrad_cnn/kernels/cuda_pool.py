@@ -1,12 +1,15 @@
 """Pooling and col2im on a GPU: every result is gathered by one thread, whatever the layout.
 
-Axes of space are three in every kernel; an image has one of size 1 before its two. Only `unpool`
-adds at places that it is told: threads of a block take turns, in a fixed order.
+Axes of space are three in every kernel; an image has one of size 1 before its two. Only `unpool`,
+whose indices may be any, adds at places that it is told: threads of a block take turns, in a fixed
+order.
 
 Not yet confirmed on a GPU.
 """
 
 import math
+
+import numpy as np
 
 from . import xp
 from .cuda_source import (
@@ -84,8 +87,8 @@ extern "C" __global__ void max_pool(const T *x, T *z, long long *indices, Window
     }
 }
 
-// The sum of each window.
-extern "C" __global__ void window_sum(const T *x, T *z, Windows s)
+// The sum of each window, times `scale`.
+extern "C" __global__ void window_sum(const T *x, T *z, Windows s, double scale)
 {
     for (EACH(i, s.n * s.c * s.out[0] * s.out[1] * s.out[2])) {
         Spot o = spot(i, s.c, s.out, s.rows);
@@ -102,7 +105,7 @@ extern "C" __global__ void window_sum(const T *x, T *z, Windows s)
                 }
             }
         }
-        z[at(s.z, o.n, o.c, o.d, o.h, o.w)] = narrow(total);
+        z[at(s.z, o.n, o.c, o.d, o.h, o.w)] = narrow(total * (A)scale);
     }
 }
 
@@ -115,9 +118,10 @@ __device__ inline Index window_of(Index place, Index k, const Windows &s, int ax
     return start < s.out[axis] ? start : -1;
 }
 
-// For each place of space the sum of what all windows that it lies in have there: x (n, c, out),
-// the same for all elements of a window where `tap` is 0, else with so many numbers between them.
-extern "C" __global__ void window_put(const T *x, T *z, Windows s)
+// For each place of space the sum, times `scale`, of what all windows that it lies in have there:
+// x (n, c, out), the same for all elements of a window where `tap` is 0, else with so many numbers
+// between them.
+extern "C" __global__ void window_put(const T *x, T *z, Windows s, double scale)
 {
     for (EACH(i, s.n * s.c * s.space[0] * s.space[1] * s.space[2])) {
         Spot p = spot(i, s.c, s.space, s.rows);
@@ -132,6 +136,30 @@ extern "C" __global__ void window_put(const T *x, T *z, Windows s)
                     Index w = window_of(p.w, c, s, 2);
                     Index tap = (a * s.window[1] + b) * s.window[2] + c;
                     if (w >= 0) total += wide(x[at(s.x, p.n, p.c, d, h, w) + tap * s.tap]);
+                }
+            }
+        }
+        z[at(s.z, p.n, p.c, p.d, p.h, p.w)] = narrow(total * (A)scale);
+    }
+}
+
+// For each place of space the sum of u over the windows whose largest number lies there.
+extern "C" __global__ void max_pool_dx(const T *u, const long long *indices, T *z, Windows s)
+{
+    for (EACH(i, s.n * s.c * s.space[0] * s.space[1] * s.space[2])) {
+        Spot p = spot(i, s.c, s.space, s.rows);
+        Index here = (p.d * s.space[1] + p.h) * s.space[2] + p.w;
+        A total = 0;
+        for (Index a = 0; a < s.window[0]; ++a) {
+            Index d = window_of(p.d, a, s, 0);
+            if (d < 0) continue;
+            for (Index b = 0; b < s.window[1]; ++b) {
+                Index h = window_of(p.h, b, s, 1);
+                if (h < 0) continue;
+                for (Index c = 0; c < s.window[2]; ++c) {
+                    Index w = window_of(p.w, c, s, 2);
+                    if (w >= 0 && indices[at(s.at, p.n, p.c, d, h, w)] == here)
+                        total += wide(u[at(s.x, p.n, p.c, d, h, w)]);
                 }
             }
         }
@@ -188,11 +216,13 @@ WINDOWS = Struct(
     dilation=3,
     x=5,
     z=5,
+    at=5,
     tap=1,
     rows=1,
 )
 PUT = Struct("Put", n=1, c=1, count=1, area=1, u=3, at=3, z=3, lanes=1)
-POOL = Family("pool", SOURCE, max_pool=WINDOWS, window_sum=WINDOWS, window_put=WINDOWS, unpool=PUT)
+SLIDING = dict.fromkeys(("max_pool", "max_pool_dx", "window_sum", "window_put"), WINDOWS)
+POOL = Family("pool", SOURCE, **SLIDING, unpool=PUT)
 LANES = 16  # neighbouring channels that a block takes at once where they lie innermost
 
 
@@ -206,11 +236,12 @@ def five(steps: tuple) -> tuple[int, ...]:
     return (*steps[:2], *three(steps[2:], 0))
 
 
-def windows(maps, space, out, sliding, x, z, tap, rows) -> tuple:
-    """The values of the structure Windows; sliding: window, stride, padding, dilation."""
+def windows(maps, space, out, sliding, x, z, tap, rows, at=(0, 0)) -> tuple:
+    """The values of the structure Windows; sliding: window, stride, padding, dilation. x, z, at:
+    strides of what is read, of what is written, of indices."""
     filled = zip(sliding, (1, 1, 0, 1), strict=True)
     sizes = (three(space, 1), three(out, 1), *(three(values, f) for values, f in filled))
-    return (*maps, *sizes, five(x), five(z), tap, int(rows))
+    return (*maps, *sizes, five(x), five(z), five(at), tap, int(rows))
 
 
 def spatial(x) -> bool:
@@ -230,28 +261,49 @@ def max_pool(x, *, window, stride, padding, dilation, out):
     return z, indices
 
 
-def window_sum(x, *, window, stride, padding, dilation, out):
-    """The kernel of window_sum."""
+def max_pool_dx(u, indices, *, space, window, stride, padding, dilation):
+    """The kernel of max_pool_dx."""
+    if not covered(u) or not spatial(u) or indices.dtype != "int64" or indices.shape != u.shape:
+        return refused(f"{TAKEN}, and as many int64 indices; {SPACE}")
+    if any(p and d > 1 for p, d in zip(padding, dilation, strict=True)):
+        return refused("of a window of nothing but -inf the index may lie between its elements")
+    rows = in_rows(u)
+    z = empty(xp(u), (*u.shape[:2], *space), u.dtype, rows)
+    sliding = (window, stride, padding, dilation)
+    steps = (strides(u), strides(z))
+    at = strides(indices)
+    values = windows(u.shape[:2], space, u.shape[2:], sliding, *steps, 0, rows, at)
+    POOL.launch(xp(u), "max_pool_dx", u.dtype, per_thread(z.size), (u, indices, z), values)
+    return z
+
+
+def window_sum(x, *, window, stride, padding, dilation, out, count=1):
+    """The kernel of window_sum; over `count`, that of window_mean."""
     if not covered(x) or not spatial(x):
         return refused(f"{TAKEN}; {SPACE}")
     rows = in_rows(x)
     z = empty(xp(x), (*x.shape[:2], *out), x.dtype, rows)
     sliding = (window, stride, padding, dilation)
     values = windows(x.shape[:2], x.shape[2:], out, sliding, strides(x), strides(z), 0, rows)
-    POOL.launch(xp(x), "window_sum", x.dtype, per_thread(z.size), (x, z), values)
+    scale = np.float64(1 / count)
+    POOL.launch(xp(x), "window_sum", x.dtype, per_thread(z.size), (x, z), values, scale)
     return z
 
 
-def window_sum_dx(u, *, space, window, stride, padding, dilation):
-    """The kernel of window_sum_dx."""
+def window_sum_dx(u, *, space, window, stride, padding, dilation, count=1):
+    """The kernel of window_sum_dx; over `count`, that of window_mean_dx."""
     if not covered(u) or not spatial(u):
         return refused(f"{TAKEN}; {SPACE}")
     rows = in_rows(u)
     z = empty(xp(u), (*u.shape[:2], *space), u.dtype, rows)
     sliding = (window, stride, padding, dilation)
     values = windows(u.shape[:2], space, u.shape[2:], sliding, strides(u), strides(z), 0, rows)
-    POOL.launch(xp(u), "window_put", u.dtype, per_thread(z.size), (u, z), values)
+    scale = np.float64(1 / count)
+    POOL.launch(xp(u), "window_put", u.dtype, per_thread(z.size), (u, z), values, scale)
     return z
+
+
+window_mean, window_mean_dx = window_sum, window_sum_dx
 
 
 def fold(u, *, space, window, stride, padding, dilation):
@@ -267,7 +319,8 @@ def fold(u, *, space, window, stride, padding, dilation):
     z = xp(u).empty((*maps, *space), u.dtype)
     x = (by_sample, by_row * taps, *steps)
     values = windows(maps, space, out, sliding, x, strides(z), by_row, False)
-    POOL.launch(xp(u), "window_put", u.dtype, per_thread(z.size), (u, z), values)
+    one = np.float64(1)
+    POOL.launch(xp(u), "window_put", u.dtype, per_thread(z.size), (u, z), values, one)
     return z
 
 

@@ -26,7 +26,8 @@ NARROW = 1 << 30  # numbers up to which indices are 32 bits wide
 TAKEN = "it is compiled for arrays of one dtype: float32, float64, float16 or bfloat16"
 OPTIONS = ("-fmad=false",)
 
-POOLING = ("max_pool", "unpool", "window_sum", "window_sum_dx", "fold")
+WINDOWS = ("window_sum", "window_sum_dx", "window_mean", "window_mean_dx", "fold")
+POOLING = ("max_pool", "max_pool_dx", "unpool", *WINDOWS)
 NORMS = ("batch_norm", "batch_norm_dx", "running_norm")
 SOFTMAX = ("softmax", "softmax_dx", "log_softmax", "log_softmax_dx")
 LOSSES = ("cross_entropy", "class_cross_entropy_dx")

@@ -8,13 +8,11 @@ SEVERAL = []  # one entry where there are several GPUs: arrays then lie on one t
 
 
 class Default(threading.local):
-    """Where this thread makes tensors if nothing is said: a device per open context."""
+    """Where this thread makes tensors if nothing is said: the device that was set, and one more per
+    open context."""
 
     def __init__(self) -> None:
-        self.devices = []
-
-
-DEFAULT = Default()
+        self.devices = [CPU]
 
 
 def is_device(text: str) -> bool:
@@ -72,7 +70,18 @@ class Device:
     @staticmethod
     def default() -> "Device":
         """Where tensors are made now, in this thread."""
-        return DEFAULT.devices[-1] if DEFAULT.devices else CPU
+        return DEFAULT.devices[-1]
 
 
 CPU = Device("cpu")
+DEFAULT = Default()
+
+
+def set_default_device(device: Device | str | None) -> None:
+    """Make tensors on another device if nothing is said, in this thread; None means the CPU.
+
+    An open `with device:` goes before it. Whether there is such a GPU shows when a tensor is made.
+
+    Raises: RuntimeError for a name that no device has, TypeError for what is no name.
+    """
+    DEFAULT.devices[0] = CPU if device is None else Device(device)

@@ -112,3 +112,17 @@ def check_numbers(name: str, *raws: object, error: type = NotImplementedError) -
         raise error(
             f"{name}: takes numbers, got truth values; use ~, ^, & and |, or convert with x.int()"
         )
+
+
+def check_power(x: object, y: object) -> None:
+    """Raise RuntimeError for whole numbers x to a negative whole number y."""
+    if type(y) is int and y < 0 and hasattr(x, "dtype") and not is_float(x.dtype):
+        raise negative_power()
+
+
+def negative_power() -> RuntimeError:
+    """The error of whole numbers to negative whole powers."""
+    return RuntimeError(
+        "pow: Integers to negative integer powers are not allowed; make the base a float, as "
+        "in x.float() ** -1"
+    )

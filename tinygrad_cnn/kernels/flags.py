@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 
 class Flags:
-    """Settings that are True or False, under names that are fixed.
+    """Settings that are True or False, under names that are fixed; `choice` has those of the CPU.
 
     Raises: AttributeError for other names, TypeError for other values.
     """

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from types import ModuleType
 
-import numpy as np
-
 BODY = "body"  # instead of a kernel: the gate's body, or what the backend has below its overlay
 FLOATS = {"f", "d"}  # the dtypes that kernels are compiled for
 LIMIT = 4096  # cases: in a process that meets more their shapes are not told apart
@@ -160,6 +158,11 @@ def by_shape() -> Iterator[None]:
         SHAPES.pop()
 
 
+def is_array(x: object) -> bool:
+    """Whether x is an array, of whichever library."""
+    return hasattr(x, "shape") and hasattr(x, "dtype")
+
+
 def counted(name: str, kernel: str, find: Callable, plain: Callable) -> Callable:
     """A function that computes the gate `name` by what `find` finds, and counts how.
 
@@ -176,7 +179,7 @@ def counted(name: str, kernel: str, find: Callable, plain: Callable) -> Callable
         missed = z is NotImplemented
         key = (name, missed, SAID.words)
         if missed or SHAPES[-1]:
-            arrays = [x for x in inputs if isinstance(x, np.ndarray)]
+            arrays = [x for x in inputs if is_array(x)]
             key += (tuple([x.shape for x in arrays]), arrays[0].dtype.name if arrays else "")
         with COUNTING:
             case = CASES.get(key)
@@ -202,7 +205,7 @@ def begun(kernel: str, inputs: tuple, name: str, missed: bool, words: str, *what
 
 def reason_of(inputs: tuple) -> str:
     """Why a kernel refused that did not say why."""
-    dtypes = [x.dtype for x in inputs if isinstance(x, np.ndarray)]
+    dtypes = [x.dtype for x in inputs if is_array(x)]
     others = sorted({d.name for d in dtypes if d.char not in FLOATS})
     if others:
         return f"numbers are {' and '.join(others)}; kernels are compiled for float32 and float64"

@@ -289,7 +289,7 @@ def give(at, value, count):
         store_first(at, value, count)
 
 
-@numba.njit(inline="always")
+@within
 def doubles(address, size):
     """The float64 numbers at an address, as an array."""
     return numba.carray(pointer(address), size, np.float64)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from ..autograd import no_grad
-from ..tensor import Tensor
+from ..tensor import Device, Tensor
 from . import functional as F
 from . import init
 from .conv import Convolution
@@ -170,7 +170,8 @@ class EuclideanRBF(Weighted):
     """
 
     def __init__(self, codes: Tensor | Sequence[Sequence[float]]) -> None:
-        self.codes = Buffer(codes)
+        given = codes if isinstance(codes, Tensor) else Tensor(codes).to(Device.default())
+        self.codes = Buffer(given)
 
     @property
     def fan_in(self) -> int:

@@ -5,7 +5,7 @@ others work in both modes.
 """
 
 from ..gate import flat
-from ..kernels import xp
+from ..kernels import is_float, xp
 from ..kernels.dtypes import check_numbers
 
 # --- whole numbers --------------------------------------------------------------------------------
@@ -21,25 +21,25 @@ def sign(x):
 @flat
 def floor(x):
     """The largest whole number not above x; integers stay what they are."""
-    return xp(x).floor(x) if x.dtype.kind == "f" else x.copy()
+    return xp(x).floor(x) if is_float(x.dtype) else x.copy()
 
 
 @flat
 def ceil(x):
     """The smallest whole number not below x; integers stay what they are."""
-    return xp(x).ceil(x) if x.dtype.kind == "f" else x.copy()
+    return xp(x).ceil(x) if is_float(x.dtype) else x.copy()
 
 
 @flat
 def trunc(x):
     """x without its fraction; integers stay what they are."""
-    return xp(x).trunc(x) if x.dtype.kind == "f" else x.copy()
+    return xp(x).trunc(x) if is_float(x.dtype) else x.copy()
 
 
 @flat
 def rint(x):
     """The nearest whole number; halves go to the even one, integers stay what they are."""
-    return xp(x).rint(x) if x.dtype.kind == "f" else x.copy()
+    return xp(x).rint(x) if is_float(x.dtype) else x.copy()
 
 
 @flat
@@ -142,7 +142,7 @@ def logical_xor(x, y):
 def check_bits(name, *xs):
     """Raise NotImplementedError, as PyTorch does, if one of xs holds floats."""
     for x in xs:
-        if hasattr(x, "dtype") and x.dtype.kind == "f":
+        if hasattr(x, "dtype") and is_float(x.dtype):
             raise NotImplementedError(
                 f"{name}: works on integers and truth values, got {x.dtype}; compare first, as in "
                 "(x > 0) & (y > 0), or convert with .long()"

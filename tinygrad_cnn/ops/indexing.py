@@ -8,7 +8,7 @@ import operator
 
 from ..gate import composite, gate
 from ..kernels import np, xp
-from ..kernels.shapes import axes_taken, axis_of, key_error
+from ..kernels.shapes import axes_taken, axis_of, first_outside, key_error
 from ..tensor import Tensor
 
 WHOLE = slice(None)
@@ -127,7 +127,7 @@ def steps(x, key) -> tuple:
     Either may be None. NumPy would count whole numbers among the arrays, and so put the axes that
     these make to the front; taken first they only drop their axes.
     """
-    parts = list(raw_key(x, key))
+    parts = list(raw_key(x, key, x.shape))
     dots = [part for part in parts if part is Ellipsis]
     if len(dots) > 1:
         raise IndexError(f"a key has one Ellipsis at most, got {len(dots)}")
@@ -167,17 +167,40 @@ def raw_of(x):
     return x.raw if isinstance(x, Tensor) else x
 
 
-def raw_key(x, key) -> tuple:
-    """A key as a tuple of raw parts: Tensors and lists become arrays beside x.
+def raw_key(x, key, shape: tuple) -> tuple:
+    """A key for an array of `shape` as a tuple of raw parts: Tensors and lists become arrays beside
+    x.
 
     Raises: IndexError for what cannot index, ValueError for a slice that does not go forward.
     """
     parts = key if isinstance(key, tuple) else (key,)
-    return tuple([raw_part(x, part) for part in parts])
+    raw = raw_of(x)
+    return beside(raw, tuple([raw_part(raw, part) for part in parts]), tuple(shape))
 
 
-def raw_part(x, part):
-    """One part of a key."""
+def beside(raw, parts: tuple, shape: tuple) -> tuple:
+    """The parts of a key, with the host's arrays moved to where `raw` lies.
+
+    Raises: IndexError for a place outside of `shape` in them: a device would say nothing.
+    """
+    if isinstance(raw, np.ndarray) or not any(isinstance(part, np.ndarray) for part in parts):
+        return parts
+    made = []
+    axis = 0
+    for part in parts:
+        taken = axes_taken(part)
+        if isinstance(part, np.ndarray):
+            whole = part.dtype.kind != "b" and axis < len(shape)
+            if whole and first_outside(part, shape[axis]) is not None:
+                raise key_error(shape, parts)
+            part = xp(raw).asarray(part)
+        made.append(part)
+        axis += len(shape) - sum(map(axes_taken, parts)) if part is Ellipsis else taken
+    return tuple(made)
+
+
+def raw_part(raw, part):
+    """One part of a key for `raw`."""
     part = raw_of(part)
     if isinstance(part, np.generic):
         part = part.item()
@@ -188,7 +211,7 @@ def raw_part(x, part):
     if isinstance(part, (list, tuple, range)):
         part = listed(part)
     if hasattr(part, "dtype"):
-        return array_part(raw_of(x), part)
+        return array_part(raw, part)
     if hasattr(part, "__index__"):
         return operator.index(part)
     raise IndexError(
@@ -216,7 +239,7 @@ def listed(part) -> np.ndarray:
 
 
 def array_part(raw, part):
-    """An array in a key, beside `raw`; of no axes it is a number or a truth value."""
+    """An array in a key for `raw`; of no axes it is a number or a truth value."""
     if part.dtype.kind not in "iub" or part.dtype == "uint8":
         raise IndexError(
             f"an index holds whole numbers or a mask, got {part.dtype}; cast it with .long() or "
@@ -226,9 +249,7 @@ def array_part(raw, part):
         raise RuntimeError("an index must be on the tensor's device or on the CPU")
     if part.ndim == 0 and part.dtype.kind == "b":
         return bool(part)
-    if isinstance(part, np.ndarray):
-        return xp(raw).asarray(part) if part.ndim else int(part)
-    return part
+    return int(part) if isinstance(part, np.ndarray) and not part.ndim else part
 
 
 # --- along one axis -------------------------------------------------------------------------------

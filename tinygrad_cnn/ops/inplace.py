@@ -74,11 +74,20 @@ def check_write(x: Tensor, name: str, args: tuple) -> None:
         )
     if STATE.recording and any(isinstance(a, Tensor) and a.node is not None for a in args):
         raise RuntimeError(f"{name} would lose a gradient; write x = x + y and the like")
-    if not getattr(x.raw.flags, "writeable", True):
+    if not writeable(x.raw):
         raise RuntimeError(
             f"{name}: elements of this tensor share memory with each other, as expand() makes "
             "them, or belong to a read-only array; clone() it before writing"
         )
+
+
+def writeable(raw) -> bool:
+    """Whether an array may be written, and each of its elements has a place of its own."""
+    told = getattr(raw.flags, "writeable", None)
+    if told is not None:
+        return told
+    steps = zip(raw.shape, getattr(raw, "strides", ()), strict=False)  # shapes alone have none
+    return not raw.size or not any(n > 1 and step == 0 for n, step in steps)
 
 
 def constant(value):

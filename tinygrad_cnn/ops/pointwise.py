@@ -8,7 +8,7 @@ import math
 
 from ..gate import composite, gate, same
 from ..kernels import xp
-from ..kernels.dtypes import check_numbers
+from ..kernels.dtypes import check_numbers, check_power
 from .comparison import eq, floor_divide, isfinite, logical_and, sign, trunc
 
 # --- arithmetic -----------------------------------------------------------------------------------
@@ -107,9 +107,11 @@ def pow(x, y):
 
     Raises: RuntimeError for integers to negative integer powers.
 
-    Differs: PyTorch raises only if the power is a number; tensors of powers give it 0.
+    Differs: PyTorch raises only if the power is a number; tensors of powers give it 0. On a GPU
+    it is as in PyTorch.
     """
     check_numbers("pow", x, y)
+    check_power(x, y)
     return xp(x, y).power(x, y)
 
 

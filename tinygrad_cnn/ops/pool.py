@@ -10,7 +10,7 @@ import itertools
 import math
 
 from ..gate import composite, flat, gate
-from ..kernels import backend, xp
+from ..kernels import backend, is_float, xp
 from .conv import inner, steps, windows
 from .pointwise import div
 
@@ -29,10 +29,14 @@ def framed(x, out: tuple, window: tuple, stride: tuple, padding: tuple, dilation
 
 def lowest(x):
     """What no element of x's dtype lies below."""
-    return -math.inf if x.dtype.kind == "f" else xp(x).iinfo(x.dtype).min
+    return -math.inf if is_float(x.dtype) else xp(x).iinfo(x.dtype).min
 
 
-@gate(x=lambda g, aux, x_shape: unpool(g, aux, x_shape[2:]))
+@gate(
+    x=lambda g, aux, x_shape, window, stride, padding, dilation: max_pool_dx(
+        g, aux, x_shape[2:], window, stride, padding, dilation
+    ),
+)
 def max_pool(x, *, window, stride, padding, dilation, out):
     """The largest element of each window; nan wins. Second result: where it was.
 
@@ -68,6 +72,17 @@ def position(x, place, out: tuple, stride: tuple, padding: tuple, dilation: tupl
         along = start.reshape(-1, *[1] * (len(out) - axis - 1)) + place[axis] * dilation[axis]
         index = index * size + along.clip(0, size - 1)
     return index
+
+
+@composite
+def max_pool_dx(u, indices, *, space, window, stride, padding, dilation):
+    """The gradient of max_pool for its input: u added at `indices`, which count through *space.
+
+    A kernel need not add: it knows in which windows each place of *space lies.
+
+    Shape: u, indices (N, C, *out) -> (N, C, *space).
+    """
+    return unpool(u, indices, space)
 
 
 @gate(u=lambda g, indices: pick(g, indices))

@@ -75,26 +75,26 @@ class Adam(Optimizer):
             return rows
         names = ("exp_avg", "exp_avg_sq")
         ready, new = parted(rows, names)
-        lr, decay = float(group["lr"]), group["weight_decay"]
-        beta1, beta2 = group["betas"]
-        decoupled = group["decoupled_weight_decay"]
-        steps = [int(state.get("step", 0)) + 1 for _, _, state in ready]
-        done = sweep(
-            "adam_step",
-            ready,
-            names,
-            sign=-1.0 if group["maximize"] else 1.0,
-            rates=[(lr / (1.0 - beta1**t), 1.0 / math.sqrt(1.0 - beta2**t)) for t in steps],
-            betas=group["betas"],
-            eps=group["eps"],
-            decay=0.0 if decoupled else decay,
-            shrink=lr * decay if decoupled else 0.0,
-        )
-        if not done:
-            return rows
-        for (_, _, state), step in zip(ready, steps, strict=True):
-            state["step"] = step
-        return new
+
+        def settings() -> dict[str, Any]:
+            lr, decay = float(group["lr"]), group["weight_decay"]
+            beta1, beta2 = group["betas"]
+            decoupled = group["decoupled_weight_decay"]
+            steps = [int(state.get("step", 0)) + 1 for _, _, state in ready]
+            return {
+                "sign": -1.0 if group["maximize"] else 1.0,
+                "rates": [(lr / (1.0 - beta1**t), 1.0 / math.sqrt(1.0 - beta2**t)) for t in steps],
+                "betas": group["betas"],
+                "eps": group["eps"],
+                "decay": 0.0 if decoupled else decay,
+                "shrink": lr * decay if decoupled else 0.0,
+            }
+
+        def count() -> None:
+            for _, _, state in ready:
+                state["step"] = int(state.get("step", 0)) + 1
+
+        return new if sweep(self, "adam_step", ready, names, settings, count) else rows
 
 
 class AdamW(Adam):

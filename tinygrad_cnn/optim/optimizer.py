@@ -14,7 +14,7 @@ from typing import Any
 from .. import kernels
 from ..autograd import enable_grad, no_grad
 from ..graph import stamp
-from ..kernels.capture import on_host
+from ..kernels.capture import HERE, on_host, rely
 from ..tensor import Tensor
 
 NEVER_NEGATIVE = (
@@ -107,35 +107,49 @@ class Optimizer:
         self.check(complete)
         self.param_groups.append(complete)
 
-    @on_host
     @no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; returns what `closure` does, if given.
 
         closure: computes the loss anew, with gradients, before the step. In a step that is recorded
-        as a CUDA graph this is not recorded, but runs at each replay: settings and counts of steps
-        are those of that moment.
+        as a CUDA graph settings and counts of steps are those of each replay.
         """
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        if HERE.recording is not None:
+            self.settle()
         for group in self.param_groups:
             rows = []
             for p in group["params"]:
                 grad = p.grad
                 if grad is not None:
                     rows.append((p, grad.raw, self.state.setdefault(p, {})))
-            if not rows:
-                continue
-            with kernels.on(rows[0][1]):
-                for p, g, state in self.swept(rows, group):
-                    self.update(p, -g if group.get("maximize") else g, state, group)
+            if rows and HERE.recording is not None:
+                rows = self.swept(rows, group)
+            if rows:
+                self.change(rows, group)
         return loss
+
+    @on_host
+    @no_grad()
+    def change(self, rows: list[Row], group: dict[str, Any]) -> None:
+        """Change the parameters of these rows."""
+        with kernels.on(rows[0][1]):
+            for p, g, state in self.swept(rows, group):
+                self.update(p, -g if group.get("maximize") else g, state, group)
+
+    def settle(self) -> None:
+        """Say what a step that is being recorded relies on: groups, and which settings are on; and
+        that at each replay parameters have the gradients of the recording."""
+        rely(lambda: [switches(group) for group in self.param_groups])
+        HERE.recording.start(HERE.recording.rely_on([self]))
 
     def swept(self, rows: list[Row], group: dict[str, Any]) -> list[Row]:
         """Change what a kernel can change in one sweep over memory; returns the rows that are left
-        to `update`. A state's first step always is: it makes the state.
+        to `update`. A state's first step always is: it makes the state. In a step that is being
+        recorded the kernel is, and what is left is done between two graphs.
         """
         return rows
 
@@ -201,20 +215,54 @@ def parted(rows: list[Row], names: tuple[str, ...]) -> tuple[list[Row], list[Row
     return ready, new
 
 
-def sweep(name: str, rows: list[Row], states: tuple[str, ...], **settings: object) -> bool:
+def switches(group: dict[str, Any]) -> list[object]:
+    """How many parameters a group has, and which of its settings are not 0."""
+    numbers = [value for value in group.values() if isinstance(value, (bool, int, float))]
+    return [len(group["params"]), *map(bool, numbers)]
+
+
+def sweep(
+    optimizer: Optimizer,
+    name: str,
+    rows: list[Row],
+    states: tuple[str, ...],
+    settings: Callable[[], dict[str, Any]],
+    count: Callable[[], None] = lambda: None,
+) -> bool:
     """Whether the kernel `name` has changed the parameters of all rows, with these of their states.
 
-    There is none without Numba, outside the CPU and among reference kernels; and it refuses arrays
-    that lie in pieces, or cannot be written, and parameters that share memory.
+    optimizer: whose they are. settings: of the kernel, as they are when they are asked for. count:
+    what is called behind each step.
+
+    There is none without Numba or CUDA, and among reference kernels; and it refuses arrays that lie
+    in pieces, or cannot be written, and parameters that share memory.
     """
+    recording = HERE.recording
     if not rows:
         return True
+    if recording is not None and not rows[0][0].is_cuda:
+        return False
     kernel = kernels.find(type(rows[0][0].raw), name, unserved)
     raws = [(p.raw, *(state[s].raw for s in states), g) for p, g, state in rows]
-    if kernel(raws, **settings) is NotImplemented:
+    refresh = kernel(raws, **settings())
+    if refresh is NotImplemented:
         return False
-    for p, _, _ in rows:
-        stamp(p.raw)
+
+    def finish() -> None:
+        for p, _, _ in rows:
+            stamp(p.raw)
+        count()
+
+    def again() -> None:
+        refresh(**settings())
+        finish()
+
+    if recording is None:
+        finish()
+    else:
+        known = [(p, s, state[s]) for p, _, state in rows for s in states]
+        rely(lambda: all(optimizer.state.get(p, {}).get(s) is t for p, s, t in known))
+        recording.start(again)
     return True
 
 

@@ -71,15 +71,12 @@ class SGD(Optimizer):
         """Change what a kernel can change in one sweep; returns the rows that are left."""
         names = ("momentum_buffer",) if group["momentum"] else ()
         ready, new = parted(rows, names)
-        done = type(self).update is SGD.update and sweep(
-            "sgd_step",
-            ready,
-            names,
-            sign=-1.0 if group["maximize"] else 1.0,
-            lr=float(group["lr"]),
-            momentum=group["momentum"],
-            dampening=group["dampening"],
-            weight_decay=group["weight_decay"],
-            nesterov=group["nesterov"],
-        )
-        return new if done else rows
+        kept = ("momentum", "dampening", "weight_decay", "nesterov")
+
+        def settings() -> dict[str, Any]:
+            numbers = {name: group[name] for name in kept}
+            sign = -1.0 if group["maximize"] else 1.0
+            return {"sign": sign, "lr": float(group["lr"]), **numbers}
+
+        plain = type(self).update is SGD.update
+        return new if plain and sweep(self, "sgd_step", ready, names, settings) else rows

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from losses import REDUCTIONS, agree_with_torch, count_gates
-from oracles import agree
+from oracles import agree, host
 
 import tinygrad_cnn as tg
 from tinygrad_cnn.nn import functional as F
@@ -125,8 +125,8 @@ def test_ignored_samples_might_as_well_not_be_there(case, reduction):
     x[ignored, 0] = math.nan  # whatever stands there
     weight = None if weight is None else tg.tensor(weight)
     left = tg.tensor(x[~ignored])
-    want = F.cross_entropy(left, tg.tensor(target[~ignored]), weight, reduction=reduction).raw
-    got = F.cross_entropy(tg.tensor(x), tg.tensor(marked), weight, reduction=reduction).raw
+    want = host(F.cross_entropy(left, tg.tensor(target[~ignored]), weight, reduction=reduction))
+    got = host(F.cross_entropy(tg.tensor(x), tg.tensor(marked), weight, reduction=reduction))
     if reduction == "none":
         assert not got[ignored].any()
         got = got[~ignored]
@@ -321,14 +321,17 @@ def test_one_hot(shape, classes, given_classes):
         classes = int(target.max()) + 1
     z = F.one_hot(tg.tensor(target), classes if given_classes else -1)
     assert z.dtype == "int64"
-    assert np.array_equal(z.raw, np.eye(classes, dtype=int)[target])
+    assert np.array_equal(host(z), np.eye(classes, dtype=int)[target])
+
+
+READ = pytest.mark.host("the device's numbers are not read to refuse some")
 
 
 @pytest.mark.parametrize(
     ("target", "classes", "words"),
     [
-        ([0, 3], 3, "from 0 to 2, got some from 0 to 3"),
-        ([-1, 0], -1, "got some from -1 to 0"),
+        pytest.param([0, 3], 3, "from 0 to 2, got some from 0 to 3", marks=READ),
+        pytest.param([-1, 0], -1, "got some from -1 to 0", marks=READ),
         ([0.0], -1, "whole numbers, got float32"),
         ([], -1, "no classes to count"),
     ],
@@ -389,7 +392,13 @@ def given_to(library, x):
 
 
 @pytest.mark.filterwarnings("ignore:reduction")
-@pytest.mark.parametrize(("name", "inputs", "settings", "words"), WRONG)
+@pytest.mark.parametrize(
+    ("name", "inputs", "settings", "words"),
+    [
+        pytest.param(*case, marks=READ) if "got some" in case[-1] or "prob" in case[-1] else case
+        for case in WRONG
+    ],
+)
 def test_errors_are_of_the_classes_of_torchs(torch, name, inputs, settings, words):
     def attempt(library, function):
         more = {n: library.ones(s) if isinstance(s, tuple) else s for n, s in settings.items()}

@@ -316,6 +316,7 @@ def partial_conv2d(
             f"partial_conv2d: a table of {len(links)} links takes a weight of shape "
             f"({len(links)}, R, S), got {weight.shape}"
         )
-    key = indexing.raw_key(weight, tuple(map(list, zip(*links, strict=True))))
-    dense = indexing.put_at(weight, key, (len(table[0]), len(table), *weight.shape[1:]))
+    room = (len(table[0]), len(table), *weight.shape[1:])
+    key = indexing.raw_key(weight, tuple(map(list, zip(*links, strict=True))), room)
+    dense = indexing.put_at(weight, key, room)
     return conv2d(input, dense, bias, stride, padding, dilation)
