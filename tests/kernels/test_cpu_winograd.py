@@ -191,9 +191,9 @@ def test_what_is_not_finite_spreads_in_its_tiles(kernels, value, place):
 
 def chosen(gate, images, weights, **settings):
     """The kernels that the rules choose."""
-    return cpu_conv.fewest_products(
-        gate, images, weights, **{"padding": (1, 1), **PLAIN, **settings}
-    )
+    settings = {"padding": (1, 1), **PLAIN, **settings}
+    largest = cpu_conv.largest_tiles(gate)
+    return cpu_conv.fewest_products(gate, largest, images, weights, **settings)
 
 
 @pytest.mark.parametrize(

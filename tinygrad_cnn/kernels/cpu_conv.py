@@ -64,20 +64,26 @@ def is_depthwise(images: tuple, weights: tuple, groups: int) -> bool:
     return groups > 1 and groups == images[1] == weights[0]
 
 
-def winograds(gate: str, images: tuple, weights: tuple, stride, padding, dilation, groups) -> list:
-    """Winograd's kernels that cover a gate for images and weights of these shapes."""
+def largest_tiles(gate: str) -> int:
+    """The largest of Winograd's tiles that a gate may take; 0 for none."""
+    return 0 if SETTINGS.precise else WINOGRAD[gate]
+
+
+def winograds(largest: int, images: tuple, weights: tuple, stride, padding, dilation, groups):
+    """Winograd's kernels that cover images and weights of these shapes, by tiles up to a size."""
     window = (len(images), weights[2:], stride, dilation, groups)
-    if SETTINGS.precise or window != (4, (3, 3), (1, 1), (1, 1), 1):
+    if window != (4, (3, 3), (1, 1), (1, 1), 1) or weights[0] % LANES or weights[1] % LANES:
         return []
-    if weights[0] % LANES or weights[1] % LANES:
-        return []
-    return [kernels for kernels in (LARGE_TILES, SMALL_TILES) if kernels.m <= WINOGRAD[gate]]
+    return [kernels for kernels in (LARGE_TILES, SMALL_TILES) if kernels.m <= largest]
 
 
-def fewest_products(gate: str, images: tuple, weights: tuple, stride, padding, dilation, groups):
+@functools.lru_cache(maxsize=1024)
+def fewest_products(
+    gate: str, largest: int, images: tuple, weights: tuple, stride, padding, dilation, groups
+):
     """Winograd's kernels with the fewest multiplications, if those are clearly fewer than the
     direct kernels'; else the direct kernels."""
-    able = winograds(gate, images, weights, stride, padding, dilation, groups)
+    able = winograds(largest, images, weights, stride, padding, dilation, groups)
     if not able:
         return cpu_tile
     results = images if gate == "conv_dx" else outcome(images, weights, (stride, padding, dilation))
@@ -95,7 +101,7 @@ def fewest_products(gate: str, images: tuple, weights: tuple, stride, padding, d
 def candidates(gate: str, rule, images: tuple, weights: tuple, how: dict) -> list:
     """All that have kernels for float32 images and weights of these shapes, first the rule's."""
     groups = how["groups"]
-    able = [rule, cpu_tile, *winograds(gate, images, weights, **how)]
+    able = [rule, cpu_tile, *winograds(largest_tiles(gate), images, weights, **how)]
     if len(images) == 4 and groups == 1:
         able.append(cpu_columns)
     if is_depthwise(images, weights, groups):
@@ -115,7 +121,7 @@ def computed(gate: str, rule, images: tuple, weights: tuple, inputs: tuple, **se
 
     how = {name: settings[name] for name in ("stride", "padding", "dilation", "groups")}
     if rule is cpu_tile:
-        rule = fewest_products(gate, images, weights, **how)
+        rule = fewest_products(gate, largest_tiles(gate), images, weights, **how)
     if SETTINGS.benchmark and inputs[0].dtype == FLOAT32:
         absent = tuple([a is None for a in inputs])
         case = (gate, images, weights, absent, *settings.values(), SETTINGS.precise)

@@ -65,13 +65,15 @@ def arranged(
     padding: Size | str,
     dilation: Size,
     groups: int,
-) -> Sliding:
-    """How windows slide in a convolution of tensors of these shapes, found once.
+) -> tuple[Sliding, tuple]:
+    """How windows slide in a convolution of tensors of these shapes, and the gate's settings; found
+    once.
 
     Raises: TypeError or RuntimeError for what does not fit.
     """
     check_weights(name, x, weight, bias, groups, transposed=False)
-    return sliding(name, x[2:], weight[2:], stride, padding, dilation)
+    slide = sliding(name, x[2:], weight[2:], stride, padding, dilation)
+    return slide, (*slide.settings, groups)
 
 
 def convolved(
@@ -97,11 +99,10 @@ def convolved(
     name = f"conv{rank}d"
     x = batched(name, input, rank)
     sizes = [tuple(s) if isinstance(s, list) else s for s in (stride, padding, dilation)]
-    slide = arranged(name, *shapes_of(name, x, weight, bias), *sizes, groups)
+    slide, settings = arranged(name, *shapes_of(name, x, weight, bias), *sizes, groups)
     if flip:
         weight = shape.flip(weight, tuple(range(2, weight.ndim)))
     inputs = (slide.framed(x), weight, bias)
-    settings = (*slide.settings, groups)
     if norm is not None:
         check_shapes(name, (len(x), weight.shape[0], *slide.out), residual=residual)
         *statistics, eps = norm
