@@ -202,7 +202,10 @@ def test_settings_of_other_numbers_share_the_machine_code():
     assert [p.numbers[np.dtype("f4")].tolist() for p in plans] == [[0.0, 0.5], [0.0, 2.0]]
 
 
-@pytest.mark.parametrize("function", [lambda x: x.sum(), lambda x: 1.0, lambda x: x, tg.cumsum])
+@pytest.mark.parametrize(
+    "function",
+    [lambda x: x.sum(), lambda x: 1.0, lambda x: x, lambda x: x * None, tg.cumsum],
+)
 def test_what_is_no_formula_is_left_to_the_body(function):
     assert formula.steps(function, (...,), {}) is None
     assert cpu_pointwise.swept(function, np.ones(3, "f4")) is NotImplemented

@@ -68,13 +68,6 @@ def steps(function: Callable, inputs: tuple, settings: dict) -> tuple[tuple, tup
     inputs: ... stands for an array, other things for themselves. A step is the name of its gate
     and what it works on: ("input", i), ("number", i) or ("step", i). The last one is the result.
     """
-    terms = [Term(None, place) if a is ... else a for place, a in enumerate(inputs)]
-    try:
-        result = function(*terms, **settings)
-    except (AttributeError, TypeError, RuntimeError):
-        return None  # it asks for what a Term has not
-    if not isinstance(result, Term) or result.gate is None:
-        return None
     found, numbers, known = [], [], {}
 
     def place_of(part: object) -> tuple[str, int]:
@@ -90,5 +83,9 @@ def steps(function: Callable, inputs: tuple, settings: dict) -> tuple[tuple, tup
             known[id(part)] = ("step", len(found) - 1)
         return known[id(part)]
 
-    place_of(result)
-    return tuple(found), tuple(numbers)
+    terms = [Term(None, place) if a is ... else a for place, a in enumerate(inputs)]
+    try:
+        place_of(function(*terms, **settings))
+    except (AttributeError, TypeError, ValueError, RuntimeError):
+        return None  # it asks for what a Term has not, or takes what is no number
+    return (tuple(found), tuple(numbers)) if found else None
