@@ -180,6 +180,7 @@ def test_the_suite_and_the_kernels_tests_are_asked_for(gpu, report, monkeypatch)
 
 
 def test_gates_are_held_against_float64(gpu, report):
+    pytest.importorskip("ml_dtypes", reason="bfloat16 needs ml_dtypes")
     gpu_gates.gates(report, contextlib.nullcontext)
     assert [row for row in wrong(report) if "bfloat16" not in row["item"]] == []
     found = rows_of(report)

@@ -183,6 +183,7 @@ def test_a_backend_s_own_kernel_stands_below_its_overlay(monkeypatch):
 
 
 @pytest.mark.parametrize("name", list(cpu.OVERLAYS))
-def test_every_overlaid_name_is_a_gate_or_a_step_and_has_a_kernel(name):
-    assert name in [*(gate.name for gate in kernels.GATES), *cpu.STEPS]
+def test_every_overlaid_name_is_a_gate_a_rule_or_a_step_and_has_a_kernel(name):
+    rules = [f"{gate.name}.{n}" for gate in kernels.GATES if gate.formula for n in gate.rules]
+    assert name in [*(gate.name for gate in kernels.GATES), *rules, *cpu.STEPS]
     assert callable(getattr(kernels.overlay(cpu.OVERLAYS[name]), name))
