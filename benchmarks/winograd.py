@@ -4,9 +4,9 @@
 
 FOLDER holds CIFAR-10 in its binary version. Each network is trained by each choice of kernels with
 each seed: the seed decides weights, order and augmentation, so runs of one seed differ by rounding
-alone; "direct, nudged" is a control, which shows how far apart that brings them whatever the kernels.
-What is done is kept in runs.json, and the command started again goes on behind it. LeNet is
-not among the networks: its windows are of 5x5, which none of the choices changes.
+alone. "direct, nudged" is a control: it shows how far apart that brings them whatever the kernels.
+What is done is kept in runs.json, and the command started again goes on behind it. LeNet is not
+among the networks: its windows are of 5x5, which none of the choices changes.
 """
 
 import argparse
