@@ -103,8 +103,8 @@ def compiled_loop(text: str) -> Shared:
 
 
 class Sweep(NamedTuple):
-    """A formula, ready: its loop, which inputs it reads, the numbers of its settings by dtype, and
-    which dtypes it is for."""
+    """A formula, ready: its loop, which inputs it reads, and the numbers of its settings by each
+    dtype that it is for."""
 
     loop: Shared
     reads: list[int]
