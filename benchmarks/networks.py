@@ -6,9 +6,9 @@ A training step is forward, cross-entropy, backward and SGD with momentum; infer
 in eval mode under inference_mode(). All contestants compute by turns in one process with as many
 threads, short steps several times a turn; printed are medians in milliseconds, of wall time, on one
 thread of processor time, and PyTorch's time divided by ours: a ratio above 1 says that we are
-faster. The better of PyTorch's layouts is that of each workload. --compile adds torch.compile of the network in planes, where
-PyTorch finds a compiler; its ratio stands apart. --without-numba has ours compute with NumPy alone.
-Other programs on the machine disturb the figures.
+faster. The better of PyTorch's layouts is that of each workload. --compile adds torch.compile of
+the network in planes, where PyTorch finds a compiler; its ratio stands apart. --without-numba has
+ours compute with NumPy alone. Other programs on the machine disturb the figures.
 """
 
 import argparse
