@@ -98,7 +98,21 @@ def test_the_family_is_the_bodies(kernels, case):
     check_all(kernels, *case)
 
 
+def forget_plans():
+    cpu_winograd.plan_convolution.cache_clear()
+    cpu_winograd.plan_correlation.cache_clear()
+
+
+@pytest.fixture
+def new_plans():
+    """No plan from before is there, and none is left behind."""
+    forget_plans()
+    yield
+    forget_plans()
+
+
 @SIZES
+@pytest.mark.usefixtures("new_plans")
 @pytest.mark.parametrize(
     "limits",
     [
@@ -189,11 +203,12 @@ def test_what_is_not_finite_spreads_in_its_tiles(kernels, value, place):
 # --- where they serve -----------------------------------------------------------------------------
 
 
-def chosen(gate, images, weights, **settings):
+def chosen(gate, images, weights, constant=False, **changed):
     """The kernels that the rules choose."""
-    settings = {"padding": (1, 1), **PLAIN, **settings}
-    largest = cpu_conv.largest_tiles(gate)
-    return cpu_conv.fewest_products(gate, largest, images, weights, **settings)
+    how = {"padding": (1, 1), **PLAIN, **changed}
+    settings = tuple([how[name] for name in ("stride", "padding", "dilation")])
+    case = (cpu_conv.largest_tiles(gate), images, weights, settings, how["groups"], constant)
+    return cpu_conv.fewest_products(gate, *case)
 
 
 @pytest.mark.parametrize(
@@ -214,6 +229,15 @@ def chosen(gate, images, weights, **settings):
 def test_the_rules(images, weights, kernels):
     for gate in ("conv", "conv_dx", "conv_dw"):
         assert chosen(gate, images, weights) is kernels
+
+
+@pytest.mark.parametrize(
+    "images, kernels",
+    [((1, 512, 7, 7), SMALL_TILES), ((4, 512, 7, 7), LARGE_TILES), ((1, 512, 3, 3), cpu_tile)],
+)
+def test_constant_weights_take_smaller_tiles_of_few_images(images, kernels):
+    """Their transforms are read and not made, and the smaller tiles' are fewer."""
+    assert chosen("conv", images, (512, 512, 3, 3), constant=True) is kernels
 
 
 @pytest.mark.parametrize("name, value", [("stride", (2, 2)), ("dilation", (1, 2)), ("groups", 2)])

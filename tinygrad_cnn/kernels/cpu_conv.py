@@ -31,6 +31,7 @@ FUSING = (cpu_tile, LARGE_TILES, SMALL_TILES)
 FEW = 8  # channels of a result: fewer fill vectors so badly that the batch had better do it
 WINOGRAD = {"conv": 4, "conv_dx": 4, "conv_dw": 4}  # the largest tiles by gate; 0 for none
 WEIGHTS = 12  # tiles that take as long to multiply as Winograd's transforms of weights take
+READING = 6  # the same, as weights take that were transformed before and are read
 WORTH = 1.25  # so many times fewer multiplications pay for the transforms of images
 
 
@@ -69,8 +70,9 @@ def largest_tiles(gate: str) -> int:
     return 0 if SETTINGS.precise else WINOGRAD[gate]
 
 
-def winograds(largest: int, images: tuple, weights: tuple, stride, padding, dilation, groups):
+def winograds(largest: int, images: tuple, weights: tuple, settings: tuple, groups: int) -> list:
     """Winograd's kernels that cover images and weights of these shapes, by tiles up to a size."""
+    stride, _, dilation = settings
     window = (len(images), weights[2:], stride, dilation, groups)
     if window != (4, (3, 3), (1, 1), (1, 1), 1) or weights[0] % LANES or weights[1] % LANES:
         return []
@@ -79,29 +81,32 @@ def winograds(largest: int, images: tuple, weights: tuple, stride, padding, dila
 
 @functools.lru_cache(maxsize=1024)
 def fewest_products(
-    gate: str, largest: int, images: tuple, weights: tuple, stride, padding, dilation, groups
-):
+    gate: str, largest: int, images: tuple, weights: tuple, settings: tuple, groups: int,
+    constant: bool,
+):  # fmt: skip
     """Winograd's kernels with the fewest multiplications, if those are clearly fewer than the
-    direct kernels'; else the direct kernels."""
-    able = winograds(largest, images, weights, stride, padding, dilation, groups)
+    direct kernels'; else the direct kernels. constant: whether weights are those of other calls."""
+    able = winograds(largest, images, weights, settings, groups)
     if not able:
         return cpu_tile
-    results = images if gate == "conv_dx" else outcome(images, weights, (stride, padding, dilation))
+    results = images if gate == "conv_dx" else outcome(images, weights, settings)
 
     def products(kernels: Winograd) -> int:
         """How many there are for each pair of channels."""
         tiles = images[0] * math.prod(-(-size // kernels.m) for size in results[2:])
-        return (tiles + WEIGHTS) * (kernels.m + 2) ** 2
+        return (tiles + (READING if constant else WEIGHTS)) * (kernels.m + 2) ** 2
 
     best = min(able, key=products)
-    direct = math.prod(weights[2:]) * images[0] * math.prod(results[2:])
+    places = images[0] * math.prod(results[2:]) + (READING if constant else 0)
+    direct = math.prod(weights[2:]) * places
     return best if WORTH * products(best) < direct else cpu_tile
 
 
-def candidates(gate: str, rule, images: tuple, weights: tuple, how: dict) -> list:
+def candidates(
+    gate: str, rule, images: tuple, weights: tuple, settings: tuple, groups: int
+) -> list:  # fmt: skip
     """All that have kernels for float32 images and weights of these shapes, first the rule's."""
-    groups = how["groups"]
-    able = [rule, cpu_tile, *winograds(largest_tiles(gate), images, weights, **how)]
+    able = [rule, cpu_tile, *winograds(largest_tiles(gate), images, weights, settings, groups)]
     if len(images) == 4 and groups == 1:
         able.append(cpu_columns)
     if is_depthwise(images, weights, groups):
@@ -109,24 +114,34 @@ def candidates(gate: str, rule, images: tuple, weights: tuple, how: dict) -> lis
     return [*dict.fromkeys(able)]
 
 
-def computed(gate: str, rule, images: tuple, weights: tuple, inputs: tuple, **settings):
-    """The gate by the kernels of the rule; or by the fastest, where `benchmark` asks for them."""
+def computed(
+    gate: str, rule, images: tuple, weights: tuple, settings: tuple, groups: int, inputs: tuple,
+    constant: bool = False, **more,
+):  # fmt: skip
+    """The gate by the kernels of the rule; or by the fastest, where `benchmark` asks for them.
 
-    def by(kernels):
-        if kernels not in FUSING:
-            settings.pop("onto", None)  # it is then added afterwards
-            if gate == "conv":
-                return separately(kernels, *inputs, **settings)
-        return getattr(kernels, gate)(*inputs, **settings)
-
-    how = {name: settings[name] for name in ("stride", "padding", "dilation", "groups")}
+    constant: whether weights are those of other calls. more: what the gate takes besides.
+    """
     if rule is cpu_tile:
-        rule = fewest_products(gate, largest_tiles(gate), images, weights, **how)
+        case = (gate, largest_tiles(gate), images, weights, settings, groups, constant)
+        rule = fewest_products(*case)
+    stride, padding, dilation = settings
+    how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, **more}
     if SETTINGS.benchmark and inputs[0].dtype == FLOAT32:
         absent = tuple([a is None for a in inputs])
-        case = (gate, images, weights, absent, *settings.values(), SETTINGS.precise)
-        rule = fastest(case, candidates(gate, rule, images, weights, how), by)
-    return by(served_by(rule))
+        case = (gate, images, weights, absent, *how.values(), SETTINGS.precise)
+        able = candidates(gate, rule, images, weights, settings, groups)
+        rule = fastest(case, able, lambda kernels: by(kernels, gate, inputs, how))
+    return by(served_by(rule), gate, inputs, how)
+
+
+def by(kernels, gate: str, inputs: tuple, how: dict):
+    """The gate by these kernels."""
+    if kernels not in FUSING:
+        how = {name: value for name, value in how.items() if name != "onto"}  # added afterwards
+        if gate == "conv":
+            return separately(kernels, *inputs, **how)
+    return getattr(kernels, gate)(*inputs, **how)
 
 
 def is_narrow(images: tuple, weights: tuple) -> bool:
@@ -161,9 +176,8 @@ def conv(
         return refused(TAKEN)
     if residual is not None and residual.shape != outcome(x.shape, w.shape, settings):
         return refused(TAKEN)
-    how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    inputs = (x, w, b, scale, residual)
-    return computed("conv", kernels, x.shape, w.shape, inputs, relu=relu, **how)
+    case = (kernels, x.shape, w.shape, settings, groups, (x, w, b, scale, residual))
+    return computed("conv", *case, constant=scale is not None, relu=relu)
 
 
 def separately(kernels, x, w, b, scale, residual, *, relu, **settings):
@@ -208,8 +222,8 @@ def conv_dx(u, w, *, space, stride, padding, dilation, groups, onto=None):
     few = images[1] < FEW and 2 * images[0] >= LANES
     if kernels is cpu_tile and len(space) == 2 and groups == 1 and few:
         kernels = cpu_columns
-    how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    return computed("conv_dx", kernels, images, w.shape, (u, w), space=space, onto=onto, **how)
+    case = (kernels, images, w.shape, settings, groups, (u, w))
+    return computed("conv_dx", *case, space=space, onto=onto)
 
 
 def conv_dx_onto(u, w, onto, *, spare=False, **settings):
@@ -234,5 +248,5 @@ def conv_dw(u, x, *, window, stride, padding, dilation, groups):
     kernels = kernels_for(x.shape, weights, settings, groups, u, x)
     if kernels is None or u.shape != outcome(x.shape, weights, settings):
         return refused(TAKEN)
-    how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    return computed("conv_dw", kernels, x.shape, weights, (u, x), window=window, **how)
+    case = (kernels, x.shape, weights, settings, groups, (u, x))
+    return computed("conv_dw", *case, window=window)

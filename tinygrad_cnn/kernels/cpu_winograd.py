@@ -6,12 +6,19 @@ the same patches with transforms of the output's gradient. There are two ways th
 blocks of tiles, whose transforms stay in the cache, meet transformed weights that are kept whole;
 or, where few tiles meet many weights, the other way round.
 
+How a gate is computed follows from shapes, and is a plan that is made once. A call copies the
+plan's records and writes the addresses of its arrays into them.
+
 Source: Lavin and Gray, 2016, sections 4 and 5.
 
 Differs from the direct kernels in rounding, see docs/performance.md, and where numbers are not
 finite: nan and infinity make nan of whatever they are added to in a transform, so that all results
 of a tile may be nan where one of them would be.
 """
+
+import functools
+import itertools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,6 +37,7 @@ from .cpu_winograd_pack import (
 from .cpu_winograd_sweep import Convolving, Weighing, convolve, weigh
 from .cpu_winograd_transform import transform
 from .kept import kept
+from .layout import innermost, outermost
 from .simd import LANES, ROWS, WIDTH
 from .threads import get_num_threads
 from .workers import address, run, scratch
@@ -57,42 +65,181 @@ def odd(size: int) -> int:
     return (-(-size // 16) | 1) * 16
 
 
-def table(record: tuple) -> np.ndarray:
-    """A record as compiled code reads it."""
-    return np.array(record, np.int64)
+# --- plans ----------------------------------------------------------------------------------------
 
 
-def patches(x: np.ndarray, what: str, m: int, before: tuple, maps: tuple, zeros) -> Patches:
-    """The patches of images x (N, H, W, C) for results of m by m places on maps of some size.
+class Records:
+    """Records of some kinds that lie one behind the other in an array of int64 numbers."""
+
+    def __init__(self, *kinds: type) -> None:
+        self.kinds = kinds
+        self.begins = [0, *itertools.accumulate(len(kind._fields) for kind in kinds)]
+
+    def places(self, *fields: tuple[int, str]) -> np.ndarray:
+        """Where fields lie; each is said by the number of its record and its name."""
+        found = [self.begins[i] + self.kinds[i]._fields.index(name) for i, name in fields]
+        return np.array(found)
+
+    def part(self, words: np.ndarray, i: int) -> np.ndarray:
+        """The numbers of one of the records."""
+        return words[self.begins[i] : self.begins[i + 1]]
+
+
+class Plan(NamedTuple):
+    """How a gate is computed for arrays of some shapes.
+
+    name: of transformed weights that are kept. words: the records, with 0 for the addresses of
+    arrays. items: of the worker; parts: among which they are divided. tiles: how many patches are
+    transformed before it, or 0 if each block's are when its turn comes. memory: numbers of scratch
+    memory; tables, first, second: where in it the tables begin with which patches are transformed
+    before, and the transforms of images and of gradients, or first the sums. zeros: what patches
+    read beyond an image, and sums begin with.
+    """
+
+    name: tuple
+    words: np.ndarray
+    items: int
+    parts: int
+    tiles: int
+    memory: int
+    tables: int
+    first: int
+    second: int
+    zeros: np.ndarray
+
+
+CONVOLUTION = Records(Convolving, Patches, Weights)
+GIVEN = CONVOLUTION.places(
+    (0, "patches"), (0, "weights"), (0, "z"), (0, "bias"), (0, "residual"), (0, "scratch"),
+    (1, "x"), (1, "z"), (1, "tables"), (2, "w"), (2, "u"),
+)  # fmt: skip
+CORRELATION = Records(Weighing, Patches, Patches, Weights)
+MET = CORRELATION.places(
+    (0, "images"), (0, "gradients"), (0, "weights"), (0, "scratch"), (1, "x"), (1, "z"),
+    (1, "tables"), (2, "x"), (2, "z"), (2, "tables"), (3, "w"), (3, "u"), (3, "scratch"),
+)  # fmt: skip
+
+
+def patches(images: tuple, what: str, m: int, before: tuple, maps: tuple, zeros) -> Patches:
+    """The patches of images (N, C, H, W) for results of m by m places on maps of some size.
 
     before: how far before the image the first patch begins.
     """
-    _, height, width, channels = x.shape
+    n, channels, height, width = images
     down, across = (-(-size // m) for size in maps)
     return Patches(
-        transform(f"{m} {what}"), address(x), 0, height, width, channels,
-        m + 2 if what == "image" else m, (m + 2) ** 2, m, *before, across, down * across,
-        len(x) * down * across, address(zeros), channels, spaced(channels), 0, 0, 0,
+        transform(f"{m} {what}"), 0, 0, height, width, channels, m + 2 if what == "image" else m,
+        (m + 2) ** 2, m, *before, across, down * across, n * down * across, address(zeros),
+        channels, spaced(channels), 0, 0, 0,
     )  # fmt: skip
 
 
-def whole(p: Patches, panel: int) -> tuple[Patches, tuple]:
-    """The patches with all their transforms made, in panels of channels; what must stay alive."""
+def whole(p: Patches, panel: int) -> tuple[Patches, int]:
+    """The patches with all their transforms kept, in panels of channels; how many numbers these
+    are."""
     pitch = min(panel, p.channels)
     apart = odd(p.tiles * pitch)
     beyond = p.elements * apart
-    parts = min(get_num_threads(), p.tiles)
-    z, tables = scratch(-(-p.channels // panel) * beyond), scratch(parts * TABLES)
-    p = p._replace(
-        z=address(z), panel=panel, pitch=pitch, apart=apart, beyond=beyond, tables=address(tables)
+    p = p._replace(panel=panel, pitch=pitch, apart=apart, beyond=beyond)
+    return p, -(-p.channels // panel) * beyond
+
+
+def weights_of(m: int, what: str, lanes: int, reduced: int, flipped: bool) -> Weights:
+    """Weights (lanes, reduced, 3, 3), or flipped (reduced, lanes, 3, 3)."""
+    steps = (WINDOW, lanes * WINDOW) if flipped else (reduced * WINDOW, WINDOW)
+    code = transform(f"{m} {what}")
+    return Weights(code, 0, 0, *steps, flipped, lanes, reduced, (m + 2) ** 2, 1, 0, 0)
+
+
+@functools.lru_cache(maxsize=1024)
+def plan_convolution(
+    m: int, images: tuple, lanes: int, maps: tuple, before: tuple, flipped: bool, constant: bool,
+    residual: bool, relu: bool, threads: int,
+) -> Plan:  # fmt: skip
+    """The plan of a convolution of images (N, C, H, W) that has results (N, lanes, *maps).
+
+    constant: whether weights are those of other calls, so that their transforms are worth keeping.
+    """
+    reduced = images[1]
+    zeros = np.zeros(max(reduced, lanes), np.float32)
+    weights = weights_of(m, "weights", lanes, reduced, flipped)
+    p = patches(images, "image", m, before, maps, zeros)
+    anew = lanes * reduced >= HEAVY and p.tiles <= FEW and not constant
+    if anew:
+        block, items = p.tiles, -(-lanes // WIDTH)
+        p, kept_whole = whole(p, SUMMED)
+        own = p.elements * min(SUMMED, reduced) * WIDTH
+    else:
+        block = max(ROWS, BLOCK // (p.elements * reduced) // ROWS * ROWS)
+        block = min(block, -(-p.tiles // threads))
+        items = -(-p.tiles // block)
+        p = p._replace(apart=odd(block * p.pitch))
+        own = p.elements * p.apart
+        kept_whole = 0
+    apart = odd(block * min(WIDTH, lanes))
+    room = odd(ROOM + p.elements * apart + own)
+    parts = min(threads, items)
+    kind = f"{m} result" + " residual" * residual + " relu" * relu
+    task = Convolving(
+        tile_address(), 0, 0, address(RUNS), transform(kind), 0, *maps, m, 0, address(zeros), anew,
+        block, SUMMED, apart, 0, 0, room,
+    )  # fmt: skip
+    words = np.array([*task, *p, *weights], np.int64)
+    plan = Plan(("winograd", m, flipped), words, items, parts, p.tiles * anew, 0, 0, 0, 0, zeros)
+    return laid_out(plan, threads, parts * room, kept_whole, 0)
+
+
+@functools.lru_cache(maxsize=1024)
+def plan_correlation(m: int, images: tuple, gradients: tuple, before: tuple, threads: int) -> Plan:
+    """The plan of the gradient for the weights, of images (N, C, H, W) and gradients (N, K, P, Q)
+    of these shapes."""
+    reduced, lanes, maps = images[1], gradients[1], gradients[2:]
+    zeros = np.zeros(max(reduced, lanes), np.float32)
+    weights = weights_of(m, "sums", lanes, reduced, False)
+    p = patches(images, "image", m, before, maps, zeros)
+    g = patches(gradients, "gradient", m, (0, 0), maps, zeros)
+    both = p.elements * (p.pitch + g.pitch)
+    at_once = lanes * reduced >= MANY and p.tiles * both <= LARGE
+    if at_once:
+        block, items = p.tiles, -(-lanes // WIDTH) * -(-reduced // GROUP)
+        own = p.elements * GROUP * WIDTH
+        p, first = whole(p, GROUP)
+        g, second = whole(g, WIDTH)
+    else:
+        block = max(LEAST, (LARGE if lanes * reduced >= MANY else PAIRED) // both)
+        block = min(block, -(-p.tiles // threads))
+        items = -(-p.tiles // block)
+        p = p._replace(apart=odd(block * p.pitch))
+        g = g._replace(apart=odd(block * g.pitch))
+        own = p.elements * (p.apart + g.apart)
+        size = p.elements * lanes * reduced
+        weights = weights._replace(parts=min(threads, items), size=size)
+        first, second = weights.parts * size, 0
+    room = odd(ROOM + own)
+    parts = min(threads, items)
+    task = Weighing(
+        tile_address(), 0, 0, 0, address(RUNS), address(zeros), at_once, block, GROUP, 0, room
     )
-    run(transform_patches, p.tiles, p, parts)
-    return p, (z, tables)
+    words = np.array([*task, *p, *g, *weights], np.int64)
+    plan = Plan((), words, items, parts, p.tiles * at_once, 0, 0, 0, 0, zeros)
+    own = max(parts * room, threads * ROOM)  # sums become weights when the worker is done
+    return laid_out(plan, threads, own, first, second)
 
 
-def transformed(w: np.ndarray, weights: Weights) -> np.ndarray:
-    """All weights' transforms."""
+def laid_out(plan: Plan, threads: int, own: int, first: int, second: int) -> Plan:
+    """The plan with memory for `own` numbers of the parts, for tables, and for two more areas."""
+    begin = own + (threads * TABLES if plan.tiles else 0)
+    places = {"tables": own, "first": begin, "second": begin + first}
+    return plan._replace(memory=begin + first + second, **places)
+
+
+# --- calls ----------------------------------------------------------------------------------------
+
+
+def transformed(w: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """All weights' transforms; words: their record."""
     w = np.ascontiguousarray(w)
+    weights = Weights(*words.tolist())
     items = -(-weights.lanes // WIDTH) * -(-weights.reduced // CHUNK)
     parts = min(get_num_threads(), items)
     u, room = scratch(weights.elements * weights.reduced * weights.lanes), scratch(parts * ROOM)
@@ -101,81 +248,44 @@ def transformed(w: np.ndarray, weights: Weights) -> np.ndarray:
     return u
 
 
-def convolved(m, x, w, weights: Weights, z, before, b=None, scale=None, residual=None, relu=False):
-    """Write the convolution of x (N, H, W, C) with w in z (N, H, W, K)."""
-    lanes, reduced = weights.lanes, weights.reduced
-    zeros = np.zeros(max(reduced, lanes), np.float32)
-    p = patches(x, "image", m, before, z.shape[1:3], zeros)
-    anew = lanes * reduced >= HEAVY and p.tiles <= FEW
-    if anew:
-        block, items = p.tiles, -(-lanes // WIDTH)
-        own = p.elements * min(SUMMED, reduced) * WIDTH
-        p, _kept = whole(p, SUMMED)
+def convolved(plan: Plan, x, w, z, b=None, scale=None, residual=None) -> None:
+    """Write the convolution of x with w in z, all of them in rows."""
+    words = plan.words.copy()
+    if plan.tiles:
         u = np.ascontiguousarray(scaled(w, scale))
-        weights = weights._replace(w=address(u))
     else:
-        block = max(ROWS, BLOCK // (p.elements * reduced) // ROWS * ROWS)
-        block = min(block, -(-p.tiles // get_num_threads()))
-        items = -(-p.tiles // block)
-        p = p._replace(apart=odd(block * p.pitch))
-        own = p.elements * p.apart
-        name = ("winograd", m, weights.flipped)
-        u = kept(name, lambda: transformed(scaled(w, scale), weights), w, scale)
-        weights = weights._replace(u=address(u))
-    apart = odd(block * min(WIDTH, lanes))
-    room = odd(ROOM + p.elements * apart + own)
-    parts = min(get_num_threads(), items)
-    memory = scratch(parts * room)
-    b = zeros if b is None else np.ascontiguousarray(b)
-    kind = f"{m} result" + " residual" * (residual is not None) + " relu" * relu
-    records = table(p), table(weights)
-    task = Convolving(
-        tile_address(), *map(address, records), address(RUNS), transform(kind), address(z),
-        *z.shape[1:3], m, address(b), address(zeros), anew, block, SUMMED, apart,
-        0 if residual is None else address(residual), address(memory), room,
+        record = CONVOLUTION.part(words, 2)
+        u = kept(plan.name, lambda: transformed(scaled(w, scale), record), w, scale)
+    memory = scratch(plan.memory)
+    at, records = address(memory), address(words)
+    b = plan.zeros if b is None else np.ascontiguousarray(b)
+    words[GIVEN] = (
+        records + 8 * CONVOLUTION.begins[1], records + 8 * CONVOLUTION.begins[2], address(z),
+        address(b), 0 if residual is None else address(residual), at, address(x),
+        at + 4 * plan.first, at + 4 * plan.tables, address(u), address(u),
     )  # fmt: skip
-    run(convolve, items, task, parts)
+    if plan.tiles:
+        run(transform_patches, plan.tiles, CONVOLUTION.part(words, 1))
+    run(convolve, plan.items, words, plan.parts)
 
 
-def weighed(m, x, u, weights: Weights, before: tuple) -> None:
-    """Write the gradient for the weights of images x (N, H, W, C) and gradients u (N, H, W, K)."""
-    lanes, reduced = weights.lanes, weights.reduced
-    zeros = np.zeros(max(reduced, lanes), np.float32)
-    maps = u.shape[1:3]
-    p = patches(x, "image", m, before, maps, zeros)
-    g = patches(u, "gradient", m, (0, 0), maps, zeros)
-    both = p.elements * (p.pitch + g.pitch)
-    at_once = lanes * reduced >= MANY and p.tiles * both <= LARGE
-    if at_once:
-        block, items = p.tiles, -(-lanes // WIDTH) * -(-reduced // GROUP)
-        own = p.elements * GROUP * WIDTH
-        p, _kept = whole(p, GROUP)
-        g, _also_kept = whole(g, WIDTH)
-    else:
-        block = max(LEAST, (LARGE if lanes * reduced >= MANY else PAIRED) // both)
-        block = min(block, -(-p.tiles // get_num_threads()))
-        items = -(-p.tiles // block)
-        p = p._replace(apart=odd(block * p.pitch))
-        g = g._replace(apart=odd(block * g.pitch))
-        own = p.elements * (p.apart + g.apart)
-        size = p.elements * lanes * reduced
-        weights = weights._replace(parts=min(get_num_threads(), items), size=size)
-        sums = scratch(weights.parts * size)
-        weights = weights._replace(u=address(sums))
-    room = odd(ROOM + own)
-    parts = min(get_num_threads(), items)
-    memory = scratch(parts * room)
-    records = table(p), table(g), table(weights)
-    task = Weighing(
-        tile_address(), *map(address, records), address(RUNS), address(zeros), at_once, block,
-        GROUP, address(memory), room,
+def weighed(plan: Plan, x, u, w) -> None:
+    """Write the gradient for the weights of images x and gradients u, both in rows, in w."""
+    words = plan.words.copy()
+    memory = scratch(plan.memory)
+    at, records = address(memory), address(words)
+    tables, first, second = (at + 4 * n for n in (plan.tables, plan.first, plan.second))
+    words[MET] = (
+        *(records + 8 * begin for begin in CORRELATION.begins[1:4]), at, address(x), first, tables,
+        address(u), second, tables, address(w), first, at,
     )  # fmt: skip
-    run(weigh, items, task, parts)
-    if not at_once:
-        items = -(-lanes // WIDTH) * -(-reduced // CHUNK)
-        parts = min(get_num_threads(), items)
-        memory = scratch(parts * ROOM)
-        run(untransform_weights, items, weights._replace(scratch=address(memory)), parts)
+    if plan.tiles:
+        run(transform_patches, plan.tiles, CORRELATION.part(words, 1))
+        run(transform_patches, plan.tiles, CORRELATION.part(words, 2))
+    run(weigh, plan.items, words, plan.parts)
+    if not plan.tiles:
+        items = -(-u.shape[1] // WIDTH) * -(-x.shape[1] // CHUNK)
+        run(untransform_weights, items, CORRELATION.part(words, 3))
 
 
 class Winograd:
@@ -189,52 +299,45 @@ class Winograd:
         self.m = m
         self.__name__ = f"winograd_{m}x{m}"
 
-    def weights(self, shape: tuple, what: str, flipped: bool) -> Weights:
-        """Weights (K, C, 3, 3), without addresses: their columns are K, or C where they are
-        flipped."""
-        lanes, reduced = shape[:2]
-        lane, summed = reduced * WINDOW, WINDOW
-        if flipped:
-            lanes, reduced, lane, summed = reduced, lanes, summed, lane
-        code = transform(f"{self.m} {what}")
-        elements = (self.m + 2) ** 2
-        return Weights(code, 0, 0, lane, summed, flipped, lanes, reduced, elements, 1, 0, 0)
-
     def conv(
         self, x, w, b, scale=None, residual=None, *, relu=False, stride, padding, dilation, groups
     ):  # fmt: skip
         """x (N, C, H, W) * w (K, C, 3, 3) times scale, + b, + residual; then with relu what is
         below 0 made 0. What is None is left out."""
-        maps = (size + 2 * p - 2 for size, p in zip(x.shape[2:], padding, strict=True))
-        z = empty((len(x), len(w), *maps))
+        n, _, height, width = x.shape
+        maps = (height + 2 * padding[0] - 2, width + 2 * padding[1] - 2)
+        z = empty((n, len(w), *maps))
         if z.size:
-            skip = None if residual is None else flat(residual)
-            weights = self.weights(w.shape, "weights", False)
-            convolved(self.m, flat(x), w, weights, flat(z), padding, b, scale, skip, relu)
+            skip = None if residual is None else in_rows(residual)
+            adds = (scale is not None, skip is not None, relu)  # a norm's scale does not change
+            settings = (maps, padding, False, *adds, get_num_threads())
+            plan = plan_convolution(self.m, x.shape, len(w), *settings)
+            convolved(plan, in_rows(x), w, z, b, scale, skip)
         return z
 
     def conv_dx(self, u, w, *, space, stride, padding, dilation, groups, onto=None):
         """The gradient for x, added to `onto`, an array in rows, where there is one."""
         z = empty((len(u), w.shape[1], *space)) if onto is None else onto
         if z.size:
-            before = tuple(2 - p for p in padding)
-            weights = self.weights(w.shape, "weights", True)
-            skip = None if onto is None else flat(onto)
-            convolved(self.m, flat(u), w, weights, flat(z), before, residual=skip)
+            before = (2 - padding[0], 2 - padding[1])
+            adds = (False, onto is not None, False)
+            settings = (tuple(space), before, True, *adds, get_num_threads())
+            plan = plan_convolution(self.m, u.shape, w.shape[1], *settings)
+            convolved(plan, in_rows(u), w, z, residual=onto)
         return z
 
     def conv_dw(self, u, x, *, window, stride, padding, dilation, groups):
         """The gradient for w."""
         w = np.zeros((u.shape[1], x.shape[1], *window), np.float32)
         if u.size and x.size:
-            weights = self.weights(w.shape, "sums", False)
-            weighed(self.m, flat(x), flat(u), weights._replace(w=address(w)), padding)
+            plan = plan_correlation(self.m, x.shape, u.shape, padding, get_num_threads())
+            weighed(plan, in_rows(x), in_rows(u), w)
         return w
 
 
-def flat(x: np.ndarray) -> np.ndarray:
-    """x (N, C, H, W) as (N, H, W, C)."""
-    return rows_of(x)[:, 0]
+def in_rows(x: np.ndarray) -> np.ndarray:
+    """x (N, C, H, W) itself where its channels lie innermost, else copied so."""
+    return x if innermost(x).flags.carray else outermost(rows_of(x)[:, 0])
 
 
 LARGE_TILES, SMALL_TILES = Winograd(4), Winograd(2)
