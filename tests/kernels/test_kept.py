@@ -110,3 +110,4 @@ def test_signs_of_zeros_and_bits_of_nan_count():
     assert digested(zeros) != digested(-zeros)
     assert digested(zeros) != digested(zeros[:9])
     assert digested(zeros, None) != digested(zeros, zeros[:1])
+    assert digested(zeros, None) != digested(None, zeros)

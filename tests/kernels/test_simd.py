@@ -106,6 +106,7 @@ def test_narrower_processors(name, features, lanes):
         "cpu_depthwise.py",
         "cpu_linear.py",
         "cpu_join.py",
+        "kept.py",
         "cpu_pool.py::test_max_pool_is_the_body",
     ]
     tests += [f"cpu_norm.py::test_batch_norm{end}_is_the_body" for end in ("", "_dx")]

@@ -199,13 +199,14 @@ def conv_relu(x, w, b, **settings):
 def conv_norm(x, w, b, mean, variance, weight, bias, residual, *, eps, relu, **settings):
     """The kernel of conv_norm: the norm is a scale for the weights, and a bias."""
     vectors = [a for a in (b, mean, variance, weight, bias) if a is not None]
-    if any(a.dtype != x.dtype or a.shape != w.shape[:1] for a in vectors):
+    if any([a.dtype != x.dtype or a.shape != w.shape[:1] for a in vectors]):
         return refused(TAKEN)
-    scale, shift = CALM.run(folded, b, mean, variance, weight, bias, eps)
+    norm = (variance, mean, weight, bias, b)
+    scale, shift = kept(("folded", eps), lambda: CALM.run(folded, *norm, eps), *norm)
     return conv(x, w, shift, scale, residual, relu=relu, **settings)
 
 
-def folded(b, mean, variance, weight, bias, eps) -> tuple[np.ndarray, np.ndarray]:
+def folded(variance, mean, weight, bias, b, eps) -> tuple[np.ndarray, np.ndarray]:
     """What a norm multiplies the weights of a convolution with, and its bias afterwards."""
     scale = (1 if weight is None else weight) / np.sqrt(variance + eps)
     shift = (mean if b is None else mean - b) * scale

@@ -6,8 +6,8 @@ the same patches with transforms of the output's gradient. There are two ways th
 blocks of tiles, whose transforms stay in the cache, meet transformed weights that are kept whole;
 or, where few tiles meet many weights, the other way round.
 
-How a gate is computed follows from shapes, and is a plan that is made once. A call copies the
-plan's records and writes the addresses of its arrays into them.
+How a gate is computed follows from shapes, and is a plan that is made once. A call puts the
+addresses of its arrays in front of the plan's records.
 
 Source: Lavin and Gray, 2016, sections 4 and 5.
 
@@ -17,7 +17,6 @@ of a tile may be nan where one of them would be.
 """
 
 import functools
-import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -68,36 +67,22 @@ def odd(size: int) -> int:
 # --- plans ----------------------------------------------------------------------------------------
 
 
-class Records:
-    """Records of some kinds that lie one behind the other in an array of int64 numbers."""
-
-    def __init__(self, *kinds: type) -> None:
-        self.kinds = kinds
-        self.begins = [0, *itertools.accumulate(len(kind._fields) for kind in kinds)]
-
-    def places(self, *fields: tuple[int, str]) -> np.ndarray:
-        """Where fields lie; each is said by the number of its record and its name."""
-        found = [self.begins[i] + self.kinds[i]._fields.index(name) for i, name in fields]
-        return np.array(found)
-
-    def part(self, words: np.ndarray, i: int) -> np.ndarray:
-        """The numbers of one of the records."""
-        return words[self.begins[i] : self.begins[i + 1]]
-
-
 class Plan(NamedTuple):
     """How a gate is computed for arrays of some shapes.
 
-    name: of transformed weights that are kept. words: the records, with 0 for the addresses of
-    arrays. items: of the worker; parts: among which they are divided. tiles: how many patches are
-    transformed before it, or 0 if each block's are when its turn comes. memory: numbers of scratch
-    memory; tables, first, second: where in it the tables begin with which patches are transformed
-    before, and the transforms of images and of gradients, or first the sums. zeros: what patches
-    read beyond an image, and sums begin with.
+    name: of transformed weights that are kept. task, images, gradients, weights: the records, but
+    for the addresses of arrays, with which they begin. items: of the worker; parts: among which
+    they are divided. tiles: how many patches are transformed before it, or 0 if each block's are
+    when its turn comes. memory: numbers of scratch memory; tables, first, second: where in it the
+    tables begin with which patches are transformed before, and the transforms of images and of
+    gradients, or first the sums. zeros: what patches read beyond an image, and sums begin with.
     """
 
     name: tuple
-    words: np.ndarray
+    task: tuple[int, ...]
+    images: tuple[int, ...]
+    gradients: tuple[int, ...]
+    weights: tuple[int, ...]
     items: int
     parts: int
     tiles: int
@@ -108,18 +93,6 @@ class Plan(NamedTuple):
     zeros: np.ndarray
 
 
-CONVOLUTION = Records(Convolving, Patches, Weights)
-GIVEN = CONVOLUTION.places(
-    (0, "patches"), (0, "weights"), (0, "z"), (0, "bias"), (0, "residual"), (0, "scratch"),
-    (1, "x"), (1, "z"), (1, "tables"), (2, "w"), (2, "u"),
-)  # fmt: skip
-CORRELATION = Records(Weighing, Patches, Patches, Weights)
-MET = CORRELATION.places(
-    (0, "images"), (0, "gradients"), (0, "weights"), (0, "scratch"), (1, "x"), (1, "z"),
-    (1, "tables"), (2, "x"), (2, "z"), (2, "tables"), (3, "w"), (3, "u"), (3, "scratch"),
-)  # fmt: skip
-
-
 def patches(images: tuple, what: str, m: int, before: tuple, maps: tuple, zeros) -> Patches:
     """The patches of images (N, C, H, W) for results of m by m places on maps of some size.
 
@@ -128,9 +101,9 @@ def patches(images: tuple, what: str, m: int, before: tuple, maps: tuple, zeros)
     n, channels, height, width = images
     down, across = (-(-size // m) for size in maps)
     return Patches(
-        transform(f"{m} {what}"), 0, 0, height, width, channels, m + 2 if what == "image" else m,
+        0, 0, 0, transform(f"{m} {what}"), height, width, channels, m + 2 if what == "image" else m,
         (m + 2) ** 2, m, *before, across, down * across, n * down * across, address(zeros),
-        channels, spaced(channels), 0, 0, 0,
+        channels, spaced(channels), 0, 0,
     )  # fmt: skip
 
 
@@ -148,7 +121,7 @@ def weights_of(m: int, what: str, lanes: int, reduced: int, flipped: bool) -> We
     """Weights (lanes, reduced, 3, 3), or flipped (reduced, lanes, 3, 3)."""
     steps = (WINDOW, lanes * WINDOW) if flipped else (reduced * WINDOW, WINDOW)
     code = transform(f"{m} {what}")
-    return Weights(code, 0, 0, *steps, flipped, lanes, reduced, (m + 2) ** 2, 1, 0, 0)
+    return Weights(0, 0, 0, code, *steps, flipped, lanes, reduced, (m + 2) ** 2, 1, 0)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -181,11 +154,12 @@ def plan_convolution(
     parts = min(threads, items)
     kind = f"{m} result" + " residual" * residual + " relu" * relu
     task = Convolving(
-        tile_address(), 0, 0, address(RUNS), transform(kind), 0, *maps, m, 0, address(zeros), anew,
-        block, SUMMED, apart, 0, 0, room,
+        0, 0, 0, 0, room, tile_address(), transform(kind), address(RUNS), *maps, m, address(zeros),
+        anew, block, SUMMED, apart,
     )  # fmt: skip
-    words = np.array([*task, *p, *weights], np.int64)
-    plan = Plan(("winograd", m, flipped), words, items, parts, p.tiles * anew, 0, 0, 0, 0, zeros)
+    records = (task[4:], p[3:], (), weights[3:])
+    name = ("winograd", m, flipped)
+    plan = Plan(name, *records, items, parts, p.tiles * anew, 0, 0, 0, 0, zeros)
     return laid_out(plan, threads, parts * room, kept_whole, 0)
 
 
@@ -217,11 +191,10 @@ def plan_correlation(m: int, images: tuple, gradients: tuple, before: tuple, thr
         first, second = weights.parts * size, 0
     room = odd(ROOM + own)
     parts = min(threads, items)
-    task = Weighing(
-        tile_address(), 0, 0, 0, address(RUNS), address(zeros), at_once, block, GROUP, 0, room
-    )
-    words = np.array([*task, *p, *g, *weights], np.int64)
-    plan = Plan((), words, items, parts, p.tiles * at_once, 0, 0, 0, 0, zeros)
+    codes = (tile_address(), address(RUNS), address(zeros))
+    task = Weighing(0, room, *codes, at_once, block, GROUP)
+    records = (task[1:], p[3:], g[3:], weights[3:])
+    plan = Plan((), *records, items, parts, p.tiles * at_once, 0, 0, 0, 0, zeros)
     own = max(parts * room, threads * ROOM)  # sums become weights when the worker is done
     return laid_out(plan, threads, own, first, second)
 
@@ -236,56 +209,51 @@ def laid_out(plan: Plan, threads: int, own: int, first: int, second: int) -> Pla
 # --- calls ----------------------------------------------------------------------------------------
 
 
-def transformed(w: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """All weights' transforms; words: their record."""
+def transformed(w: np.ndarray, plan: Plan) -> np.ndarray:
+    """All weights' transforms."""
     w = np.ascontiguousarray(w)
-    weights = Weights(*words.tolist())
+    weights = Weights(0, 0, 0, *plan.weights)
     items = -(-weights.lanes // WIDTH) * -(-weights.reduced // CHUNK)
     parts = min(get_num_threads(), items)
     u, room = scratch(weights.elements * weights.reduced * weights.lanes), scratch(parts * ROOM)
-    task = weights._replace(w=address(w), u=address(u), scratch=address(room))
-    run(transform_weights, items, task, parts)
+    run(transform_weights, items, (address(w), address(u), address(room), *plan.weights), parts)
     return u
 
 
 def convolved(plan: Plan, x, w, z, b=None, scale=None, residual=None) -> None:
     """Write the convolution of x with w in z, all of them in rows."""
-    words = plan.words.copy()
     if plan.tiles:
         u = np.ascontiguousarray(scaled(w, scale))
     else:
-        record = CONVOLUTION.part(words, 2)
-        u = kept(plan.name, lambda: transformed(scaled(w, scale), record), w, scale)
+        u = kept(plan.name, lambda: transformed(scaled(w, scale), plan), w, scale)
     memory = scratch(plan.memory)
-    at, records = address(memory), address(words)
+    at = address(memory)
     b = plan.zeros if b is None else np.ascontiguousarray(b)
-    words[GIVEN] = (
-        records + 8 * CONVOLUTION.begins[1], records + 8 * CONVOLUTION.begins[2], address(z),
-        address(b), 0 if residual is None else address(residual), at, address(x),
-        at + 4 * plan.first, at + 4 * plan.tables, address(u), address(u),
-    )  # fmt: skip
+    skip = 0 if residual is None else address(residual)
+    images = (address(x), at + 4 * plan.first, at + 4 * plan.tables, *plan.images)
     if plan.tiles:
-        run(transform_patches, plan.tiles, CONVOLUTION.part(words, 1))
-    run(convolve, plan.items, words, plan.parts)
+        run(transform_patches, plan.tiles, images)
+    read = address(u)  # weights, or their transforms
+    weights = (read, read, 0, *plan.weights)
+    task = (address(z), address(b), skip, at, *plan.task)
+    run(convolve, plan.items, (*task, *images, *weights), plan.parts)
 
 
 def weighed(plan: Plan, x, u, w) -> None:
     """Write the gradient for the weights of images x and gradients u, both in rows, in w."""
-    words = plan.words.copy()
     memory = scratch(plan.memory)
-    at, records = address(memory), address(words)
-    tables, first, second = (at + 4 * n for n in (plan.tables, plan.first, plan.second))
-    words[MET] = (
-        *(records + 8 * begin for begin in CORRELATION.begins[1:4]), at, address(x), first, tables,
-        address(u), second, tables, address(w), first, at,
-    )  # fmt: skip
+    at = address(memory)
+    first, tables = at + 4 * plan.first, at + 4 * plan.tables
+    images = (address(x), first, tables, *plan.images)
+    gradients = (address(u), at + 4 * plan.second, tables, *plan.gradients)
+    weights = (address(w), first, at, *plan.weights)
     if plan.tiles:
-        run(transform_patches, plan.tiles, CORRELATION.part(words, 1))
-        run(transform_patches, plan.tiles, CORRELATION.part(words, 2))
-    run(weigh, plan.items, words, plan.parts)
+        run(transform_patches, plan.tiles, images)
+        run(transform_patches, plan.tiles, gradients)
+    run(weigh, plan.items, (at, *plan.task, *images, *gradients, *weights), plan.parts)
     if not plan.tiles:
         items = -(-u.shape[1] // WIDTH) * -(-x.shape[1] // CHUNK)
-        run(untransform_weights, items, CORRELATION.part(words, 3))
+        run(untransform_weights, items, weights)
 
 
 class Winograd:

@@ -25,18 +25,19 @@ ROOM = TABLES + CHUNK * WINDOW * WIDTH  # numbers of the tables and windows of a
 class Patches(NamedTuple):
     """Images cut into patches, and where their transforms lie.
 
-    transform: the address of its code. x, z: the addresses of the images and of their transforms,
-    where these are kept whole. side: of a patch; elements: of its transform. step: from one patch
-    to the next. top, left: how far before the image the first one begins. across, each: how many
-    there are in a line and in an image. tiles: how many there are. zeros: what stands for pixels
-    outside, as long as one. panel: channels that lie together; pitch, apart, beyond: from one tile
-    to the next, from one element to the next and from one panel to the next. tables: memory for
-    the tables of each part, where transforms are kept whole.
+    x, z: the addresses of the images and of their transforms, where these are kept whole; tables:
+    then memory for the tables of each part. transform: the address of its code. side: of a patch;
+    elements: of its transform. step: from one patch to the next. top, left: how far before the
+    image the first one begins. across, each: how many there are in a line and in an image. tiles:
+    how many there are. zeros: what stands for pixels outside, as long as one. panel: channels that
+    lie together; pitch, apart, beyond: from one tile to the next, from one element to the next and
+    from one panel to the next.
     """
 
-    transform: int
     x: int
     z: int
+    tables: int
+    transform: int
     height: int
     width: int
     channels: int
@@ -53,23 +54,22 @@ class Patches(NamedTuple):
     pitch: int
     apart: int
     beyond: int
-    tables: int
 
 
 class Weights(NamedTuple):
     """Weights beside their transforms, which lie in panels of WIDTH columns.
 
-    transform: the address of its code, towards the transforms or back. w, u: addresses. lane,
-    summed: from one column to the next in w, and from one channel that is summed over to the next.
-    flipped: whether windows are read backwards. lanes, reduced: how many columns there are, and
-    how many channels are summed over. elements: of a transform. parts, size: how many sets
-    of sums are to be added, and how far apart they lie. scratch: memory of ROOM numbers for each
-    part.
+    w, u: addresses. scratch: memory of ROOM numbers for each part. transform: the address of its
+    code, towards the transforms or back. lane, summed: from one column to the next in w, and from
+    one channel that is summed over to the next. flipped: whether windows are read backwards. lanes,
+    reduced: how many columns there are, and how many channels are summed over. elements: of a
+    transform. parts, size: how many sets of sums are to be added, and how far apart they lie.
     """
 
-    transform: int
     w: int
     u: int
+    scratch: int
+    transform: int
     lane: int
     summed: int
     flipped: int
@@ -78,7 +78,6 @@ class Weights(NamedTuple):
     elements: int
     parts: int
     size: int
-    scratch: int
 
 
 # --- tables of places -----------------------------------------------------------------------------

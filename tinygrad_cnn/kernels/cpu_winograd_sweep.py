@@ -26,56 +26,61 @@ from .workers import Worker, record, within
 
 
 class Convolving(NamedTuple):
-    """A convolution: the addresses of its records, of code, and of what is multiplied.
+    """A convolution; in memory the records of its patches and of its weights lie behind it.
 
-    runs: the address of a zero, the only run of each product. result: the code that transforms
-    products into results; z: where these lie, in images of this height and width; m: tiles are
-    this wide. bias, zeros: what results and sums begin with. whole: whether the transforms of all
-    patches are at hand, so that items are panels of weights; else those of all weights are, and
-    items are blocks. block: tiles in a block. group: channels whose products are summed at once.
-    apart: from one element of the products to the next. residual: the address of what is added to
-    the results, which lies as they do, or 0. scratch, room: memory, and how much of it each part
-    has.
+    z: where results lie, in images of this height and width. bias, zeros: what results and sums
+    begin with. residual: the address of what is added to the results, which lies as they do, or 0.
+    scratch, room: memory, and how much of it each part has. tile, result: the code that multiplies,
+    and that transforms products into results. runs: the address of a zero, the only run of each
+    product. m: tiles are this wide. whole: whether the transforms of all patches are at hand, so
+    that items are panels of weights; else those of all weights are, and items are blocks. block:
+    tiles in a block. group: channels whose products are summed at once. apart: from one element of
+    the products to the next.
     """
 
-    tile: int
-    patches: int
-    weights: int
-    runs: int
-    result: int
     z: int
+    bias: int
+    residual: int
+    scratch: int
+    room: int
+    tile: int
+    result: int
+    runs: int
     height: int
     width: int
     m: int
-    bias: int
     zeros: int
     whole: int
     block: int
     group: int
     apart: int
-    residual: int
-    scratch: int
-    room: int
 
 
 class Weighing(NamedTuple):
-    """The gradient for weights: as Convolving, with patches of images and of the gradient.
+    """The gradient for weights: as Convolving, with patches of images, then those of the gradient.
 
     If the transforms of all patches are at hand, items are panels of the result and groups of
     channels; else they are blocks, and each part adds its own set of sums up.
     """
 
+    scratch: int
+    room: int
     tile: int
-    images: int
-    gradients: int
-    weights: int
     runs: int
     zeros: int
     whole: int
     block: int
     group: int
-    scratch: int
-    room: int
+
+
+def behind(*kinds: type) -> int:
+    """How many bytes these records have, so how far behind them the next one begins."""
+    return 8 * sum(len(kind._fields) for kind in kinds)
+
+
+PATCHES, WEIGHTS = behind(Convolving), behind(Convolving, Patches)
+IMAGES, GRADIENTS = behind(Weighing), behind(Weighing, Patches)
+SUMS = behind(Weighing, Patches, Patches)
 
 
 # --- convolution ----------------------------------------------------------------------------------
@@ -135,8 +140,8 @@ def finished(s, p, w, begin, many, panel, products, tables):
 def convolve(words, first, last, part):
     """Items are blocks of tiles, or panels of the weights."""
     s = record(words, Convolving)
-    p = record(s.patches, Patches)
-    w = record(s.weights, Weights)
+    p = record(words + PATCHES, Patches)
+    w = record(words + WEIGHTS, Weights)
     tables = s.scratch + 4 * part * s.room
     products = tables + 4 * ROOM
     own = products + 4 * s.apart * p.elements
@@ -182,9 +187,9 @@ def summed(s, v, pitch, d, breadth, lanes, channels, many, start, sums):
 def weigh(words, first, last, part):
     """Items are blocks of tiles, or panels of the result and groups of channels."""
     s = record(words, Weighing)
-    x = record(s.images, Patches)
-    g = record(s.gradients, Patches)
-    w = record(s.weights, Weights)
+    x = record(words + IMAGES, Patches)
+    g = record(words + GRADIENTS, Patches)
+    w = record(words + SUMS, Weights)
     tables = s.scratch + 4 * part * s.room
     own = tables + 4 * ROOM
     panels = -(-w.lanes // WIDTH)

@@ -13,67 +13,14 @@ Only overlays use this: it needs Numba.
 
 import weakref
 from collections.abc import Callable, Hashable
-from typing import NamedTuple
 
-import numba
 import numpy as np
 
-from .compiled import compiled
-from .workers import Worker, address, places, pointer, record, run
+from .simd_digest import digest_address
+from .threads import get_num_threads
+from .workers import address, launch
 
 BLOCK = 1 << 18  # numbers that are digested at once; of more, threads share the blocks
-LANES = 64  # words that are digested at once
-PRIME = np.uint64(0x9E3779B97F4A7C15)  # 2^64 over the golden ratio: odd, its bits spread
-HALF = np.uint64(32)
-
-
-@compiled
-def digest(x, count, seed):
-    """64 bits that tell `count` numbers of 32 bits at an address from others.
-
-    Each step can be undone, so that another number always makes another digest, and two of them
-    together one in 2^64 times the same.
-    """
-    words = numba.carray(pointer(x), count // 2, np.uint64)
-    lanes = np.empty(LANES, np.uint64)
-    for i in range(LANES):
-        lanes[i] = np.uint64(i)
-    whole = words.size - words.size % LANES
-    for start in range(0, whole, LANES):
-        for i in range(LANES):
-            mixed = (lanes[i] ^ words[start + i]) * PRIME
-            lanes[i] = mixed ^ (mixed >> HALF)
-    z = (np.uint64(seed) ^ np.uint64(count)) * PRIME
-    for i in range(LANES):
-        z = (z ^ lanes[i]) * PRIME
-        z ^= z >> HALF
-    for i in range(whole, words.size):
-        z = (z ^ words[i]) * PRIME
-        z ^= z >> HALF
-    if count % 2:
-        last = numba.carray(pointer(x + 4 * (count - 1)), 1, np.uint32)
-        z = (z ^ np.uint64(last[0])) * PRIME
-        z ^= z >> HALF
-    return z
-
-
-class Blocks(NamedTuple):
-    """Many numbers of 32 bits at an address, and the address of a digest for each BLOCK of them."""
-
-    x: int
-    count: int
-    digests: int
-
-
-@Worker
-def digest_blocks(words, first, last, part):
-    """The digests of blocks; items are blocks."""
-    s = record(words, Blocks)
-    digests = places(s.digests, -(-s.count // BLOCK))
-    for item in range(first, last):
-        begin = item * BLOCK
-        many = min(BLOCK, s.count - begin)
-        digests[item] = np.int64(digest(s.x + 4 * begin, many, np.uint64(item)))
 
 
 class Kept:
@@ -81,26 +28,29 @@ class Kept:
 
     def __init__(self, w: np.ndarray) -> None:
         key = id(w)
-        self.made: dict[Hashable, tuple[int, object]] = {}
+        self.made: dict[Hashable, tuple[bytes, object]] = {}
         self.array = weakref.ref(w, lambda _: KEPT.pop(key, None))
 
 
 KEPT: dict[int, Kept] = {}  # by the array's id, as long as it lives
 
 
-def digested(*arrays: np.ndarray | None) -> int:
-    """One digest of contiguous arrays of float32 or float64 numbers; None counts as no numbers."""
-    z = 0
+def digested(*arrays: np.ndarray | None) -> bytes:
+    """The digests of contiguous arrays of float32 or float64 numbers; None counts as no numbers."""
+    blocks = []
     for a in arrays:
-        if a is None:
-            continue
-        count = a.nbytes // 4
-        if count > BLOCK:
-            digests = np.empty(-(-count // BLOCK), np.int64)
-            run(digest_blocks, digests.size, Blocks(address(a), count, address(digests)))
-            a, count = digests, 2 * digests.size
-        z = int(digest(address(a), count, np.uint64(z)))
-    return z
+        begin, count = (0, 0) if a is None else (address(a), a.nbytes // 4)
+        for i in range(0, count or 1, BLOCK):
+            blocks.append((begin + 4 * i, min(BLOCK, count - i)))
+    digests = np.empty(len(blocks), np.int64)
+    place = address(digests)
+    words = []
+    for i, block in enumerate(blocks):
+        words += (*block, place + 8 * i)
+    large = len(blocks) > len(arrays)
+    parts = min(get_num_threads(), len(blocks)) if large else 1
+    launch(digest_address(), words, len(blocks), parts)
+    return digests.tobytes()
 
 
 def kept(name: Hashable, make: Callable[[], object], w: np.ndarray, *others: object) -> object:
