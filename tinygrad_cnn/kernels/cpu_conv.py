@@ -199,7 +199,7 @@ def conv_relu(x, w, b, **settings):
 def conv_norm(x, w, b, mean, variance, weight, bias, residual, *, eps, relu, **settings):
     """The kernel of conv_norm: the norm is a scale for the weights, and a bias."""
     vectors = [a for a in (b, mean, variance, weight, bias) if a is not None]
-    if any([a.dtype != x.dtype or a.shape != w.shape[:1] for a in vectors]):
+    if any(a.dtype != x.dtype or a.shape != w.shape[:1] for a in vectors):
         return refused(TAKEN)
     norm = (variance, mean, weight, bias, b)
     scale, shift = kept(("folded", eps), lambda: CALM.run(folded, *norm, eps), *norm)
