@@ -19,29 +19,31 @@ from .workers import Worker, clear, move, numbers, places, record, within
 class Sweep(NamedTuple):
     """Windows over images, as a worker is told of them.
 
-    tile: the address of the register tile. x, w, bias, z: addresses of the images, the packed
-    weights, the first sums and the results. x_*, z_*: sizes of the images, sizes and distances of
-    the results. before_*, step_*: how far before the image the windows of the first result begin,
-    and how far apart windows are. slices: the address of the offsets of a window's `depth` slices.
-    span: how many lines a window reaches over; lines, line: how many lines and columns the windows
-    of an item do. runs: the address of the table of `count` runs of `length` numbers. block: how
-    many lines of results make an item. framed: whether windows reach beyond the image, so that each
-    item is copied into a frame of zeros. pixel: how far apart pixels lie in it. offsets: the
-    address of the place of each of a window's `elements` in depth, height and width. groups,
-    reduced, lanes: the groups of channels, and how many channels in and out each has. scratch,
-    room: memory, and how much of it each part has. residual: the address of what is added to the
-    results, which lies as they do or is what lies there, or 0; relu: whether what is below 0 then
-    becomes 0. split: into how many items the panels of channels of a block of lines are divided.
+    x, w, bias, z: addresses of the images, the packed weights, the first sums and the results.
+    scratch, room: memory, and how much of it each part has. residual: the address of what is added
+    to the results, which lies as they do or is what lies there, or 0; relu: whether what is below 0
+    then becomes 0. tile: the address of the register tile. x_*, z_*: sizes of the images, sizes and
+    distances of the results. before_*, step_*: how far before the image the windows of the first
+    result begin, and how far apart windows are. slices: the address of the offsets of a window's
+    `depth` slices. span: how many lines a window reaches over; lines, line: how many lines and
+    columns the windows of an item do. runs: the address of the table of `count` runs of `length`
+    numbers. block: how many lines of results make an item. framed: whether windows reach beyond the
+    image, so that each item is copied into a frame of zeros. pixel: how far apart pixels lie in it.
+    offsets: the address of the place of each of a window's `elements` in depth, height and width.
+    groups, reduced, lanes: the groups of channels, and how many channels in and out each has.
+    split: into how many items the panels of channels of a block of lines are divided.
 
     For `gather`, line is the distance of windows, block counts results, and framed says whether
     windows are to be gathered at all.
     """
 
-    tile: int
     x: int
     w: int
     bias: int
     z: int
+    scratch: int
+    residual: int
+    tile: int
     x_depth: int
     x_height: int
     x_width: int
@@ -76,9 +78,7 @@ class Sweep(NamedTuple):
     images: int
     offsets: int
     elements: int
-    scratch: int
     room: int
-    residual: int
     relu: int
     split: int
 

@@ -29,6 +29,7 @@ GATHERED = 160_000  # numbers of windows that are gathered at once
 SUMMED = 600  # places that a tile of a weights' gradient sums over at once
 SHARED = 100_000  # numbers from which on threads share one gradient of the weights
 NARROW = 7  # a line of fewer windows does not fill a tile
+ADDRESSES = Sweep._fields.index("tile")  # with which a record begins
 EACH = 4  # items for each thread, at least, where panels of channels can be divided
 
 
@@ -197,18 +198,16 @@ class Lying(NamedTuple):
 class Plan(NamedTuple):
     """How a sweep is done: the worker, how many items it has, its record and the memory it wants.
 
-    words: the record, without the addresses of arrays. tables: those whose addresses it has.
+    words: the record, but for the addresses of arrays, with which it begins. tables: those whose
+    addresses it has.
     """
 
     worker: Worker
     items: int
     parts: int
-    words: np.ndarray
+    words: tuple[int, ...]
     room: int
     tables: tuple
-
-
-PLACES = [Sweep._fields.index(word) for word in ("x", "w", "bias", "z", "scratch", "residual")]
 
 
 def swept(
@@ -225,13 +224,13 @@ def swept(
     settings = (axes, groups, lanes, z.flags.c_contiguous, relu, get_num_threads())
     plan = planned(x.shape, lies, *settings)
     memory = scratch(plan.parts * plan.room)
-    words = plan.words.copy()
+    target = address(z)
     skip = 0 if residual is None else address(residual)
-    skip = address(z) if over else skip
-    words[PLACES] = (
-        address(x), address(panels), address(sums), address(z), address(memory), skip,
+    task = (
+        address(x), address(panels), address(sums), target, address(memory),
+        target if over else skip, *plan.words,
     )  # fmt: skip
-    run(plan.worker, plan.items, words, plan.parts)
+    run(plan.worker, plan.items, task, plan.parts)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -252,18 +251,18 @@ def planned(
         task = task._replace(split=split)
     room = task.room + ROWS * WIDTH + 16
     task = task._replace(lanes=lanes, room=room, relu=int(relu))
-    return Plan(worker, items, min(threads, items), np.array(task, np.int64), room, tables)
+    return Plan(worker, items, min(threads, items), task[ADDRESSES:], room, tables)
 
 
 def described(x, z, axes: tuple, groups: int) -> Sweep:
     """The Sweep of x and z as far as it is not a matter of how it is done, nor where they lie."""
     n, *space, channels = x.shape
     return Sweep(
-        tile_address(), 0, 0, 0, 0, *space, channels, *z.shape[1:4],
+        *[0] * ADDRESSES, tile_address(), *space, channels, *z.shape[1:4],
         *(step // 4 for step in z.strides[:4]), *(a.before for a in axes), *(a.step for a in axes),
         slices=0, depth=len(axes[0].taps), span=axes[1].span, lines=0, line=0, runs=0, count=1,
         length=0, offsets=0, elements=0, images=n, groups=groups, reduced=channels // groups,
-        lanes=0, block=1, framed=0, pixel=channels, scratch=0, room=0, residual=0, relu=0, split=1,
+        lanes=0, block=1, framed=0, pixel=channels, room=0, relu=0, split=1,
     )  # fmt: skip
 
 
