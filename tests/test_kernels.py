@@ -170,6 +170,8 @@ def images(draw, *channels: int) -> tuple[np.ndarray, ...]:
     return tuple([np.moveaxis(REAL(rng, (n, height, width, c)), -1, 1) for c in channels])
 
 
+EVERY = slice(None)
+
 # Of what these gates take their overlays cover images in the plane, and samples in columns.
 COVERED = {
     "conv": convolution("conv", (2,)),
@@ -187,6 +189,10 @@ COVERED = {
     ),
     "join": images(2, 17).map(lambda xs: Case(xs, {"dim": 1})),
     "gradient_sum": images(17, 17).map(lambda xs: Case(xs)),
+    "pad_constant": images(17).map(
+        lambda xs: Case(xs, {"pads": ((0, 0), (3, 20), (0, 0), (0, 0)), "value": 0})
+    ),
+    "put_onto": images(17, 19).map(lambda xs: Case(xs, {"key": (..., slice(1, 18), EVERY, EVERY)})),
     "linear": ROWS["linear"].cases.map(lambda case: columns(case, 2)),
     "linear_dx": ROWS["linear_dx"].cases.map(columns),
     "linear_dw": ROWS["linear_dw"].cases.map(lambda case: columns(case, 0)),

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_cnn.kernels import cpu_gemm
+from tinygrad_cnn.kernels import cpu_gather, cpu_gemm, layout, portions, threads
 from tinygrad_cnn.kernels.shapes import out_size
+from tinygrad_cnn.kernels.windows import forward
 from tinygrad_cnn.ops.conv import conv, conv_dw, conv_dx
 
 SQUARE = {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 1}
@@ -44,7 +45,7 @@ def cases(draw):
 def test_it_is_the_body(case):
     (x, w, b, u), settings, limit = case
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cpu_gemm, "LIMIT", limit)
+        patch.setattr(cpu_gather, "LIMIT", limit)
         results = {
             conv: ((x, w, b), {}),
             conv_dx: ((u, w), {"space": x.shape[2:]}),
@@ -86,10 +87,54 @@ def test_other_cases_are_left_to_the_body(change):
     assert cpu_gemm.conv(**{**inputs, "b": None, **SQUARE, **change}) is NotImplemented
 
 
-def test_columns_are_few_at_a_time_and_in_one_buffer():
-    x, w = np.ones((4, 8, 64, 64), "f4"), np.ones((8, 8, 3, 3), "f4")
+def test_windows_are_few_at_a_time_and_in_one_buffer(monkeypatch):
+    monkeypatch.setattr(threads, "THREADS", [1])
+    x, w = np.ones((4, 8, 64, 64)), np.ones((8, 8, 3, 3))
+    cpu_gather.ROOM.buffers.clear()
     cpu_gemm.conv(x, w, None, **SQUARE)
-    room = cpu_gemm.ROOM.buffers["columns"]
-    assert room.nbytes <= 4 * cpu_gemm.LIMIT < 4 * x.size * 9
+    room = cpu_gather.ROOM.buffers["windows"]
+    assert room.nbytes < 2 * 8 * cpu_gather.LIMIT < 8 * x.size * 9
     cpu_gemm.conv(x, w, None, **SQUARE)
-    assert cpu_gemm.ROOM.buffers["columns"] is room
+    assert cpu_gather.ROOM.buffers["windows"] is room
+
+
+def test_results_lie_in_rows_and_own_their_memory():
+    x, w = np.ones((2, 3, 5, 5), "f4"), np.ones((4, 3, 3, 3), "f4")
+    for z in (
+        cpu_gemm.conv(x, w, None, **SQUARE),
+        cpu_gemm.conv_dx(np.ones((2, 4, 5, 5), "f4"), w, space=(5, 5), **SQUARE),
+    ):
+        assert layout.in_rows(z)
+        assert z.base is None
+
+
+@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 40), st.integers(1, 9))
+def test_pieces_are_all_results_once(images, lines, channels, crew):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads, "THREADS", [crew])
+        patch.setattr(cpu_gather, "LIMIT", 500)
+        patch.setattr(portions, "LEAST", 100)
+        axes = (forward(lines, 1, 1, 0, 1), forward(3, 1, 1, 0, 1))
+        found = np.zeros((images, lines), int)
+        for piece in cpu_gather.pieces(np.empty((images, lines, 3, channels)), axes):
+            assert found[piece].size
+            found[piece] += 1
+        assert np.all(found == 1)
+
+
+@pytest.mark.parametrize("crew", [1, 2])
+def test_threads_that_share_the_work_find_the_same_each_time(crew, monkeypatch):
+    monkeypatch.setattr(threads, "THREADS", [crew])
+    rng = np.random.default_rng(0)
+    x, u = (rng.standard_normal((4, 16, 30, 30)).astype("f4") for _ in "xu")
+    w = rng.standard_normal((16, 16, 3, 3)).astype("f4")
+    first, second = (
+        (
+            cpu_gemm.conv(x, w, None, **SQUARE),
+            cpu_gemm.conv_dx(u, w, space=(30, 30), **SQUARE),
+            cpu_gemm.conv_dw(u, x, window=(3, 3), **SQUARE),
+        )
+        for _ in range(2)
+    )
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -8,7 +8,6 @@ import contextvars
 import ctypes
 import importlib.util
 import math
-import operator
 import os
 import sys
 import threading
@@ -34,18 +33,23 @@ LOSSES = ("cross_entropy", "class_cross_entropy_dx")
 LARGE = 4096
 LEAST = dict.fromkeys(("bias_dx", *LINEAR), LARGE)
 JOINING = ("join", "gradient_sum")
+LINES = ("pad_constant", "put_onto")
 
 STEPS = ("sgd_step", "adam_step")  # of optimisers: not gates, but found and counted as theirs are
 NUMBA = importlib.util.find_spec("numba") is not None  # looked for, not imported
-# Gate -> the module of this package with a faster kernel. Without Numba there are few.
-OVERLAYS = dict.fromkeys(CONVOLUTION[:3], "cpu_gemm")
-INSTEAD = {"cpu_conv": "cpu_gemm"}  # of modules that cannot be imported
+# Gate -> the module of this package with a faster kernel, of NumPy alone.
+WITHOUT_NUMBA = dict.fromkeys(CONVOLUTION[:3], "cpu_gemm") | dict.fromkeys(NORMS, "cpu_array_norm")
+WITHOUT_NUMBA |= dict.fromkeys(POOLING[:2], "cpu_array_pool") | {"bias_dx": "cpu_array_norm"}
+OVERLAYS = dict(WITHOUT_NUMBA)
+# Instead of modules that cannot be imported.
+INSTEAD = {"cpu_conv": "cpu_gemm", "cpu_pool": "cpu_array_pool"}
+INSTEAD |= {"cpu_norm": "cpu_array_norm", "cpu_bias": "cpu_array_norm"}
 if NUMBA:
     OVERLAYS = dict.fromkeys(CONVOLUTION, "cpu_conv") | dict.fromkeys(POOLING, "cpu_pool")
     OVERLAYS |= dict.fromkeys(NORMS, "cpu_norm") | dict.fromkeys(STEPS, "cpu_optim")
     OVERLAYS |= dict.fromkeys(LOSSES, "cpu_loss")
     OVERLAYS |= dict.fromkeys(LINEAR, "cpu_linear") | {"bias_dx": "cpu_bias"}
-    OVERLAYS |= dict.fromkeys(JOINING, "cpu_join")
+    OVERLAYS |= dict.fromkeys(JOINING, "cpu_join") | dict.fromkeys(LINES, "cpu_lines")
 
 
 def is_worth_joining(xs, *, dim):
@@ -57,7 +61,13 @@ def is_worth_joining(xs, *, dim):
     return dim == 1 and x.ndim > 2 and not x.flags.c_contiguous and len(xs) * x.size >= 65536
 
 
-WORTH = {"join": is_worth_joining}  # as LEAST, for what is not a matter of the first array's size
+def is_worth_lines(x, *others, **settings):
+    """Whether x may be images in rows, and so many numbers that the compiled kernel is faster."""
+    return x.ndim == 4 and x.size >= 16384 and x.strides[1] == x.itemsize
+
+
+# As LEAST, for what is not a matter of the first array's size.
+WORTH = {"join": is_worth_joining} | dict.fromkeys(LINES, is_worth_lines)
 
 
 def keep_pages():
@@ -102,25 +112,16 @@ CALM = Calm()
 
 
 def calm(f):
-    """As `quiet`, for a function that calls no gate: a thread cannot enter its context twice."""
+    """As `quiet`, for a function that calls no gate: a thread cannot enter its context twice.
 
-    def kernel(*inputs):
-        return CALM.run(f, *inputs)
-
-    return kernel
-
-
-def numeric(name, f):
-    """`f`, calm; operands are looked at only where NumPy refuses them."""
-
-    def kernel(*inputs):
-        try:
-            return CALM.run(f, *inputs)
-        except TypeError:
-            check_numbers(name, *inputs, error=RuntimeError)
-            raise
-
-    return kernel
+    For NumPy's functions spelled out by their number of inputs: `*inputs` costs 0.15 us.
+    """
+    count = getattr(f, "nin", None)
+    if count == 1:
+        return lambda x: CALM.run(f, x)
+    if count == 2:
+        return lambda x, y: CALM.run(f, x, y)
+    return lambda *inputs: CALM.run(f, *inputs)
 
 
 def divided(name, f):
@@ -140,6 +141,24 @@ def divided(name, f):
     return kernel
 
 
+def sub(x, y):
+    """x - y; operands are looked at only where NumPy refuses them."""
+    try:
+        return CALM.run(np.subtract, x, y)
+    except TypeError:
+        check_numbers("sub", x, y, error=RuntimeError)
+        raise
+
+
+def neg(x):
+    """-x; the operand is looked at only where NumPy refuses it."""
+    try:
+        return CALM.run(np.negative, x)
+    except TypeError:
+        check_numbers("neg", x, error=RuntimeError)
+        raise
+
+
 def pow(x, y):
     """x ** y."""
     try:
@@ -153,10 +172,8 @@ def pow(x, y):
     return z
 
 
-add = calm(operator.add)
-sub = numeric("sub", operator.sub)
-mul = calm(operator.mul)
-neg = numeric("neg", operator.neg)
+add = calm(np.add)
+mul = calm(np.multiply)
 div = calm(np.true_divide)
 floor_divide = divided("floor_divide", np.floor_divide)
 remainder = divided("remainder", np.remainder)
@@ -204,8 +221,7 @@ isfinite = np.isfinite
 def matmul(x, y):
     """x @ y; the shapes are looked at only where NumPy refuses them."""
     try:
-        with np.errstate(all="ignore"):
-            return np.matmul(x, y)
+        return CALM.run(np.matmul, x, y)
     except ValueError:
         check_matmul(x, y)
         raise
@@ -251,11 +267,22 @@ def relu(x):
     return np.maximum(x, ZEROS.get(x.dtype, 0))
 
 
+def relu_dx_into(g, z, out):
+    """out, with 0 where z <= 0, else g: by bits, which takes a tenth of the time of a mask."""
+    keep = np.less_equal(z, 0).view(np.int8) - 1  # all bits, or none
+    bits = f"i{g.itemsize}"
+    np.bitwise_and(g.view(bits), keep, out=out.view(bits))
+    return out
+
+
 def relu_dx(g, z):
     """0 where z <= 0, else g."""
     zero = ZEROS.get(g.dtype)
-    if zero is None or g.dtype is not z.dtype or g.shape != z.shape or not g.ndim:
+    shape = g.shape
+    if zero is None or not shape or shape != z.shape:
         return np.where(z <= 0, 0, g)
+    if g.size >= LARGE:
+        return relu_dx_into(g, z, np.empty_like(g))
     dx = g.copy("K")
     np.putmask(dx, z <= zero, zero)
     return dx

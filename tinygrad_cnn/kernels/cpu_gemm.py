@@ -1,94 +1,25 @@
 """Convolution by NumPy alone, where there is no Numba: matrix products of gathered windows.
 
-The windows of a few images become the columns of a matrix, in one buffer that is used again and
-again, and the weights, as they lie, are multiplied with it. The gradient for the input is a
-convolution too, of the output's gradient, see `windows`; that for the weights a product with the
-same columns. Bodies do the same with the columns of all images at once, which for a deep network
-is more memory than everything else.
+The windows of some lines of results become the rows of a matrix, see `cpu_gather`, and its product
+with the weights lies in rows as the images do. The gradient for the input is a convolution too, of
+the output's gradient, see `windows`; that for the weights a product with the same matrix. Many
+windows of 3x3 take fewer multiplications, see `cpu_gemm_winograd`.
 """
 
 import itertools
 import math
 import sys
-import threading
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
+from . import cpu_gemm_winograd as winograd
+from .cpu_gather import ROOM, Piece, empty_rows, gathered, gathered_as_weights, in_rows, pieces
+from .layout import innermost
+from .portions import share, slices
 from .served import refused, served_by
 from .windows import Axis, backward, forward
 
 TAKEN = "it multiplies arrays of one dtype, float32 or float64, in one group of channels"
-LIMIT = 1_000_000  # numbers in the columns that are multiplied at once: some stay in the cache
-
-
-class Room(threading.local):
-    """This thread's buffers, by name."""
-
-    def __init__(self):
-        self.buffers = {}
-
-    def take(self, name: str, shape: tuple, dtype: np.dtype) -> np.ndarray:
-        """An array of this shape in the buffer, with whatever numbers are there."""
-        size = math.prod(shape) * dtype.itemsize
-        buffer = self.buffers.get(name)
-        if buffer is None or buffer.size < size:
-            buffer = self.buffers[name] = np.empty(size, np.uint8)
-        return buffer[:size].view(dtype).reshape(shape)
-
-
-ROOM = Room()
-
-
-def pieces(x: np.ndarray, axes: tuple[Axis, ...]) -> list[tuple[slice, slice]]:
-    """Images and lines of results whose columns are to be gathered at once."""
-    lines = axes[0].count
-    elements = math.prod(len(axis.taps) for axis in axes) * x.shape[1]
-    line = elements * math.prod(axis.count for axis in axes[1:])
-    many = LIMIT // (lines * line)
-    if many:
-        return [(slice(n, n + many), slice(0, lines)) for n in range(0, len(x), many)]
-    step = max(1, LIMIT // line)
-    starts = range(0, lines, step)
-    return [(slice(n, n + 1), slice(p, p + step)) for n in range(len(x)) for p in starts]
-
-
-def framed(x: np.ndarray, axes: tuple[Axis, ...]) -> np.ndarray:
-    """The part of x (N, C, *space) that windows reach, with zeros where there is none."""
-    starts = [-axis.before for axis in axes]
-    ends = [(a.count - 1) * a.step - a.before + a.span for a in axes]
-    inner = [
-        slice(*(min(max(place, 0), size) for place in (first, last)))
-        for first, last, size in zip(starts, ends, x.shape[2:], strict=True)
-    ]
-    part = x[(..., *inner)]
-    shape = (*x.shape[:2], *(last - first for first, last in zip(starts, ends, strict=True)))
-    if part.shape == shape:
-        return part
-    z = ROOM.take("frame", shape, x.dtype)
-    z[...] = 0
-    z[(..., *(slice(i.start - s, i.stop - s) for i, s in zip(inner, starts, strict=True)))] = part
-    return z
-
-
-def gathered(x: np.ndarray, axes: tuple[Axis, ...], images: slice, lines: slice) -> np.ndarray:
-    """The windows of these lines of results of these images, as columns.
-
-    Shape: x (N, C, *space) -> (C * elements of a window, images * places).
-    """
-    first = axes[0]
-    count = min(lines.stop, first.count) - lines.start
-    first = first._replace(before=first.before - lines.start * first.step, count=count)
-    axes = (first, *axes[1:])
-    frame = framed(x[images], axes)
-    over = [s * axis.step for s, axis in zip(frame.strides[2:], axes, strict=True)]
-    apart = [axis.offsets[1] if len(axis.offsets) > 1 else 1 for axis in axes]
-    within = [s * a for s, a in zip(frame.strides[2:], apart, strict=True)]
-    counts, window = [axis.count for axis in axes], [len(axis.taps) for axis in axes]
-    shape = (frame.shape[1], *window, len(frame), *counts)
-    columns = ROOM.take("columns", shape, x.dtype)
-    columns[...] = as_strided(frame, shape, (frame.strides[1], *within, frame.strides[0], *over))
-    return columns.reshape(-1, len(frame) * math.prod(counts))
 
 
 def progression(taps: tuple[int, ...]) -> slice:
@@ -98,19 +29,102 @@ def progression(taps: tuple[int, ...]) -> slice:
     return slice(taps[0], stop if stop >= 0 else None, step)
 
 
-def swept(x: np.ndarray, z: np.ndarray, axes: tuple[Axis, ...], weights: np.ndarray) -> None:
-    """Write weights (K, C * elements) times the windows of x where the axes say in z."""
-    z = z[(..., *(slice(axis.start, None, axis.spacing) for axis in axes))]
-    for images, lines in pieces(x, axes):
-        columns = gathered(x, axes, images, lines)
-        target = z[images, :, lines]
-        if len(target) == 1 and target.flags.c_contiguous:
-            np.matmul(weights, columns, out=target.reshape(len(weights), -1))
-        else:
-            product = ROOM.take("product", (len(weights), columns.shape[1]), x.dtype)
-            np.matmul(weights, columns, out=product)
-            n, k, *places = target.shape
-            target[...] = product.reshape(k, n, *places).swapaxes(0, 1)
+# --- images, weights and results in rows ----------------------------------------------------------
+
+
+def is_heavy(x: np.ndarray, axes: tuple[Axis, ...], out: int) -> bool:
+    """Whether there are more weights than numbers in all windows of x (N, *space, C)."""
+    return out > len(x) * math.prod(axis.count for axis in axes)
+
+
+def swept(x: np.ndarray, z: np.ndarray, axes: tuple[Axis, ...], w: np.ndarray) -> None:
+    """Write the windows of x times the weights where the axes say in z.
+
+    Shape: x (N, *space, C), w (*window, C, K), z (N, *out, K).
+    """
+    w = w[tuple(progression(axis.taps) for axis in axes)]
+    z = z[(slice(None), *(slice(axis.start, None, axis.spacing) for axis in axes))]
+    if winograd.is_worth(x, axes, w.shape[-1]):
+        winograd.convolved(x, z, axes, w)
+    elif is_heavy(x, axes, w.shape[-1]):
+        swept_by_channels(x, z, axes, w)
+    else:
+        swept_by_pieces(x, z, axes, w)
+
+
+def swept_by_pieces(x: np.ndarray, z: np.ndarray, axes: tuple[Axis, ...], w: np.ndarray) -> None:
+    """As `swept`: threads share the windows, which all weights meet."""
+    w = w.reshape(-1, w.shape[-1])
+
+    def work(portion: list[Piece]) -> None:
+        for images, lines in portion:
+            rows = gathered(x, axes, images, lines)
+            target = z[images, lines]
+            out = target
+            if not target.flags.c_contiguous:
+                out = ROOM.take("product", target.shape, x.dtype)
+            np.matmul(rows, w, out=out.reshape(len(rows), -1))
+            if out is not target:
+                target[...] = out
+
+    share(work, pieces(x, axes, w.size))
+
+
+def swept_by_channels(x: np.ndarray, z: np.ndarray, axes: tuple[Axis, ...], w: np.ndarray) -> None:
+    """As `swept`: threads share the weights, as they lie if they can, which all windows meet."""
+    weights = np.moveaxis(w, -2, 0).reshape(-1, w.shape[-1])
+    rows = gathered_as_weights(x, axes)
+    product = ROOM.take("product", (len(rows), w.shape[-1]), x.dtype)
+
+    def work(portion: list[slice]) -> None:
+        for channels in portion:
+            np.matmul(rows, weights[:, channels], out=product[:, channels])
+
+    share(work, slices(w.shape[-1], w.size))
+    z[...] = product.reshape(z.shape)
+
+
+def weighed(u: np.ndarray, x: np.ndarray, axes: tuple[Axis, ...], window: tuple) -> np.ndarray:
+    """The gradient for the weights.
+
+    Shape: u (N, *out, K), x (N, *space, C) -> (K, C, *window).
+    """
+    if winograd.is_worth(x, axes, u.shape[-1]):
+        return winograd.weighed(u, x, axes)
+    if is_heavy(x, axes, u.shape[-1]):
+        return weighed_by_channels(u, x, axes).reshape(u.shape[-1], x.shape[-1], *window)
+    z = weighed_by_pieces(u, x, axes).reshape(*window, x.shape[-1], u.shape[-1])
+    return np.ascontiguousarray(np.moveaxis(z, (-1, -2), (0, 1)))
+
+
+def weighed_by_pieces(u: np.ndarray, x: np.ndarray, axes: tuple[Axis, ...]) -> np.ndarray:
+    """As `weighed`: threads share the windows. Shape: (elements of a window * C, K)."""
+    elements = math.prod(len(axis.taps) for axis in axes) * x.shape[-1]
+
+    def work(portion: list[Piece]) -> np.ndarray:
+        z = 0
+        for images, lines in portion:
+            g = u[images, lines].reshape(-1, u.shape[-1])
+            z += gathered(x, axes, images, lines).T @ g
+        return z
+
+    return sum(share(work, pieces(x, axes, elements * u.shape[-1])))
+
+
+def weighed_by_channels(u: np.ndarray, x: np.ndarray, axes: tuple[Axis, ...]) -> np.ndarray:
+    """As `weighed`: threads share the weights. Shape: (K, C * elements of a window)."""
+    rows, g = gathered_as_weights(x, axes), u.reshape(-1, u.shape[-1])
+    z = np.empty((u.shape[-1], rows.shape[1]), x.dtype)
+
+    def work(portion: list[slice]) -> None:
+        for channels in portion:
+            np.matmul(g[:, channels].T, rows, out=z[channels])
+
+    share(work, slices(len(z), z.size))
+    return z
+
+
+# --- the gates ------------------------------------------------------------------------------------
 
 
 def covered(x: np.ndarray, y: np.ndarray, groups: int) -> bool:
@@ -128,10 +142,11 @@ def conv(x, w, b, *, stride, padding, dilation, groups):
     axes = tuple(map(forward, x.shape[2:], w.shape[2:], stride, padding, dilation))
     if min(axis.count for axis in axes) < 1:
         return refused(TAKEN)
-    z = np.empty((len(x), len(w), *(axis.count for axis in axes)), x.dtype)
-    swept(x, z, axes, w.reshape(len(w), -1))
+    z = empty_rows((len(x), len(w), *(axis.count for axis in axes)), x.dtype)
+    target = innermost(z)
+    swept(in_rows(x), target, axes, np.moveaxis(w, (1, 0), (-2, -1)))
     if b is not None:
-        z += b.reshape(-1, *[1] * len(axes))
+        target += b
     return z
 
 
@@ -140,12 +155,13 @@ def conv_dx(u, w, *, space, stride, padding, dilation, groups):
     """The kernel of conv_dx for one group of channels."""
     if not covered(u, w, groups) or u.shape[1] != len(w):
         return refused(TAKEN)
-    channels = w.shape[1]
-    z = np.zeros((len(u), channels, *space), u.dtype)
-    w = w.swapaxes(0, 1)
-    for axes in itertools.product(*map(backward, space, w.shape[2:], stride, padding, dilation)):
-        taps = w[(..., *(progression(axis.taps) for axis in axes))]
-        swept(u, z, axes, taps.reshape(channels, -1))
+    z = empty_rows((len(u), w.shape[1], *space), u.dtype)
+    reached = list(itertools.product(*map(backward, space, w.shape[2:], stride, padding, dilation)))
+    if sum(math.prod(axis.count for axis in axes) for axes in reached) < math.prod(space):
+        z[...] = 0  # there are places that no window reaches
+    u, target, w = in_rows(u), innermost(z), np.moveaxis(w, (0, 1), (-2, -1))
+    for axes in reached:
+        swept(u, target, axes, w)
     return z
 
 
@@ -155,10 +171,4 @@ def conv_dw(u, x, *, window, stride, padding, dilation, groups):
     if not covered(u, x, groups):
         return refused(TAKEN)
     axes = tuple(map(forward, x.shape[2:], window, stride, padding, dilation))
-    z = None
-    for images, lines in pieces(x, axes):
-        columns = gathered(x, axes, images, lines)
-        rows = u[images, :, lines].swapaxes(0, 1).reshape(u.shape[1], -1)
-        product = rows @ columns.T
-        z = product if z is None else np.add(z, product, out=z)
-    return z.reshape(u.shape[1], x.shape[1], *window)
+    return weighed(in_rows(u), in_rows(x), axes, window)

@@ -1,5 +1,6 @@
 """On how many threads the CPU's kernels run: a setting of the process."""
 
+import functools
 import os
 
 
@@ -37,6 +38,14 @@ def get_num_threads() -> int:
     """On how many threads the CPU's kernels run: at first on as many as the process has cores, or
     on OMP_NUM_THREADS; in a forked child on one."""
     return 1 if ALONE[0] else THREADS[0]
+
+
+@functools.cache
+def hold_blas() -> object:
+    """From now on NumPy's matrix products run on one thread: two pools wait for each other."""
+    import threadpoolctl
+
+    return threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
 def stay_alone() -> None:

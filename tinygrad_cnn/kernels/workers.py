@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 
 import numba
 import numpy as np
-import threadpoolctl
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -35,7 +34,7 @@ from numba.extending import (
 from numba.np.arrayobj import make_array, populate_array
 
 from .compiled import callback, compiled, within  # noqa: F401  within: for the other kernels
-from .threads import get_num_threads
+from .threads import get_num_threads, hold_blas
 
 WORD = ir.IntType(64)
 BYTE = ir.IntType(8)
@@ -43,12 +42,6 @@ FLOAT = ir.FloatType()
 # words, first, last, part
 WORKER = types.void(types.int64, types.int64, types.int64, types.int64)
 POOL = threading.Lock()  # not every pool that Numba may use can be entered by two threads
-
-
-@functools.cache
-def hold_blas() -> object:
-    """From now on NumPy's matrix products run on one thread."""
-    return threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
 class Worker:

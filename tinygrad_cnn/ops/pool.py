@@ -131,7 +131,7 @@ def window_sum(x, *, window, stride, padding, dilation, out):
     total = None
     for place in itertools.product(*map(range, window)):
         part = frame[(slice(None), slice(None), *steps(place, out, stride, dilation))]
-        total = part.copy() if total is None else total + part
+        total = part.copy("K") if total is None else total + part
     return total
 
 
@@ -166,7 +166,7 @@ def window_sum_dx(u, *, space, window, stride, padding, dilation):
     ends = []
     for s, q, r, t, p, d in zip(space, out, window, stride, padding, dilation, strict=True):
         ends.append(max(p + s, (q - 1) * t + (r - 1) * d + 1))
-    z = xp(u).zeros((n, c, *ends), u.dtype)
+    z = xp(u).zeros_like(u, shape=(n, c, *ends))
     for place in itertools.product(*map(range, window)):
         z[(slice(None), slice(None), *steps(place, out, stride, dilation))] += u
     return z[(slice(None), slice(None), *inner(space, padding))]

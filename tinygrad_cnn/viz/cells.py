@@ -333,6 +333,7 @@ class Module:
         tricks = SimpleNamespace(as_strided=lambda x, *view: x.moved(as_strided, *view))
         self.lib = SimpleNamespace(stride_tricks=tricks)
         self.zeros = lambda shape, dtype: Cells(None, np.full(shape, ZERO))
+        self.zeros_like = lambda like, shape: Cells(None, np.full(shape, ZERO))
 
     def __getattr__(self, name: str) -> object:
         return getattr(np, name)
