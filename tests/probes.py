@@ -223,6 +223,8 @@ def check_scalar_mode(name: str, case: Case) -> None:
         total = total + v * w
     slopes = grad(total, flat, create_graph=True)
     check_scalar_gradients(slopes, probe.gradients(0))
+    total.backward()  # by a walk of its own, see value.walk
+    check_scalar_gradients([v.grad for v in flat], probe.gradients(0))
     directions = np.concatenate([d.ravel() for d in probe.directions[0]])
     second = tg.Value(0.0)
     for v, g, d in zip(flat, slopes, directions, strict=True):

@@ -46,10 +46,11 @@ class Gate:
     """The record of one gate: its name, body, kernels by raw type, rules, and what it keeps.
 
     kind: "gate", "composite" or "flat". inputs: the body's positional parameters; settings: its
-    keyword-only ones with their defaults. pull(g, needs, z, *inputs, *settings, *shapes, aux): the
-    gradients of those inputs that `needs` asks for. spread: of all inputs, without asking. spends:
-    whether a rule asks if g is spare. held: by words such as x_held, of which input. plain: one or
-    two inputs and no settings, so that scalar mode may call `spread` straight away.
+    keyword-only ones with their defaults. pull(g, needs, saved): the gradients of those inputs that
+    `needs` asks for; saved: (z, *inputs, *settings, *shapes, aux), as far as rules name them.
+    spread: what hands the gradient of a Value on to its parents; None where that takes more than
+    its own number and those of one or two parents. spends: whether a rule asks if g is spare. held:
+    by words such as x_held, of which input.
     """
 
     def __init__(
@@ -95,11 +96,11 @@ class Gate:
                 f"{', '.join(self.words)}, and x_held for an input x"
             )
         self.keeps = bool(used & {"z", "aux", *self.inputs})
-        wide = self.settings or self.shapes or many or "all" in rules
-        self.plain = self.arity <= 2 and not wide
         self.ruled = [n in rules or "all" in rules or not rules for n in self.inputs]
         self.masks = {}
-        self.pull, self.spread = self.compiled()
+        space = self.callable_rules()
+        self.pull = self.compiled_pull(space)
+        self.spread = self.compiled_spread(space)
         kernels.GATES.append(self)
 
     def kernel(self, kind: type) -> Callable:
@@ -123,35 +124,52 @@ class Gate:
             found = self.masks[wanting] = tuple([n in used for n in ("z", *self.inputs)])
         return found
 
-    def compiled(self) -> tuple[Callable | None, Callable | None]:
-        """`pull` and `spread`: the rules of all inputs in one expression each.
+    def callable_rules(self) -> dict[str, Callable]:
+        """The rules as the code that is generated below calls them.
 
         Code is generated here and for the loops of `kernels.cpu_pointwise`, nowhere else; a closure
         per rule costs a fifth of backward.
         """
-        if not self.rules:
-            return None, None
-        space = {f"rule_{n}": rule for n, rule in self.rules.items()}
+        rules = self.rules
         if self.formula:
-            for n, rule in self.rules.items():
-                space[f"rule_{n}"] = kernels.at_once(f"{self.name}.{n}", rule)
-        names = ", ".join(self.words)
-        more = "".join(f", {word}=None" for word in self.lent)
+            rules = {n: kernels.at_once(f"{self.name}.{n}", rule) for n, rule in rules.items()}
+        return {f"rule_{n}": rule for n, rule in rules.items()}
+
+    def called(self, n: str, places: dict[str, str]) -> str:
+        """The call of a rule as text. places: where the words that it may name are to be found."""
+        if self.rules[n] is same:
+            return places["g"]
+        return f"rule_{n}({', '.join([places[word] for word in self.wants[n]])})"
+
+    def compiled_pull(self, space: dict[str, Callable]) -> Callable | None:
+        """`pull`: the rules of all inputs in one expression."""
+        if not self.rules:
+            return None
+        places = {word: word for word in ("g", "needs", *self.lent)}
+        places |= {word: f"saved[{i}]" for i, word in enumerate(self.words)}
         if "all" in self.rules:
-            return eval(
-                f"lambda g, needs, {names}=None{more}: rule_all({', '.join(self.wants['all'])})",
-                space,
-            ), None
-        calls = []
-        for n in self.inputs:
-            rule = self.rules.get(n)
-            call = "None" if rule is None else f"rule_{n}({', '.join(self.wants[n])})"
-            calls.append("g" if rule is same else call)
-        asked = [f"{c} if needs[{i}] is not None else None" for i, c in enumerate(calls)]
-        return (
-            eval(f"lambda g, needs, {names}=None{more}: ({', '.join(asked)},)", space),
-            eval(f"lambda g, {names}=None{more}: ({', '.join(calls)},)", space),
-        )
+            made = self.called("all", places)
+        else:
+            calls = [self.called(n, places) if n in self.rules else "None" for n in self.inputs]
+            asked = [f"{c} if needs[{i}] is not None else None" for i, c in enumerate(calls)]
+            made = f"{', '.join(asked)},"
+        lent = "".join(f", {word}=None" for word in self.lent)
+        return eval(f"lambda g, needs, saved{lent}: ({made})", space)
+
+    def compiled_spread(self, space: dict[str, Callable]) -> Callable | None:
+        """`spread`: all rules of a gate of single numbers, one after the other."""
+        known = {"g", "z", *self.inputs, *self.lent}
+        words = {word for n in self.rules for word in self.wants[n]}
+        if not self.rules or "all" in self.rules or self.many or self.arity > 2 or words - known:
+            return None
+        parents = dict(zip(self.inputs, "ab", strict=False))
+        places = dict.fromkeys(self.lent, "None") | {"g": "g", "z": "v.data"}
+        places |= {n: f"{parent}.data" for n, parent in parents.items()}
+        lines = ["def spread(v):", "g = v.grad"]
+        lines += [f"{parent} = v.{parent}" for parent in parents.values()]
+        lines += [f"{parents[n]}.grad += {self.called(n, places)}" for n in self.rules]
+        eval(compile("\n    ".join(lines), __file__, "exec"), space)
+        return space["spread"]
 
 
 def gate(
@@ -197,15 +215,19 @@ def build(
     autocast: str | None = None,
     formula: bool = False,
 ) -> Callable:
-    """The recording function, with its record at `.gate` and its operator form at `.operator`.
+    """The recording function, with its record at `.gate`.
 
-    `.full`, where the body has a second result, returns both.
+    `.operator` is its form as an operator, where it takes two inputs and nothing else; `.full`,
+    where the body has a second result, returns both.
     """
     record = Gate(body, rules, kind, floats, many, z_if, autocast, formula)
     wide = record.settings or record.shapes or record.aux or many or not all(record.ruled)
     recorder = nary if wide else {1: unary, 2: binary}.get(record.arity, nary)
     call = recorder(record, refuse)
-    call.operator = recorder(record, leave)
+    forms = [call]
+    if recorder is binary:
+        call.operator = binary(record, leave)
+        forms.append(call.operator)
     if formula:
         kernels.add_formula(record.name, call)
     if record.aux:
@@ -214,9 +236,8 @@ def build(
     positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
     each = [p.replace(kind=positional) for p in signature.parameters.values()]
     signature = signature.replace(parameters=each)
-    forms = [call, call.operator]
     if recorder is not nary:
-        forms += [call.on_values, call.operator.on_values]
+        forms += [f.on_values for f in forms]
     for f in forms:
         f.__name__ = f.__qualname__ = record.name
         f.__module__ = body.__module__

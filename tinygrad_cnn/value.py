@@ -70,7 +70,7 @@ class Value(Node):
         parents = self.parents
         z, xs = (self, parents) if create_graph else (self.data, [p.data for p in parents])
         needs = parents if reach is None else [p if p in reach else None for p in parents]
-        grads = self.gate.pull(self.grad, needs, z, *xs, *self.rest)
+        grads = self.gate.pull(self.grad, needs, (z, *xs, *self.rest, None))
         for parent, g in zip(parents, grads, strict=True):
             if g is not None:
                 parent.grad = parent.grad + g
@@ -117,15 +117,38 @@ def walk(root: Value) -> None:
     The same order and the same rules, three times as fast on graphs of single numbers. A leaf needs
     no slot aside: it adds as gradients arrive. If a rule raises, the leaves get their old grads.
     """
+    inner, leaves = below(root)
+    inner.sort(key=by_age, reverse=True)
+    root.grad = root.grad + 1.0
+    try:
+        for node in inner:
+            spread = node.gate.spread
+            if spread is None:
+                node.send(False, False, None)
+            else:
+                spread(node)
+    except BaseException:
+        for leaf, grad in leaves:
+            leaf.grad = grad
+        raise
+
+
+def below(root: Value) -> tuple[list[Value], list[tuple[Value, float]]]:
+    """Root and all it was computed from: inner Values, made blank, and leaves with their grads.
+
+    Of two parents the second, as a rule the newer one, comes next, so that the first list is nearly
+    sorted by age.
+    """
     mark = object()
+    root.mark = mark
     inner = []
     leaves = []
-    waiting = [root]
-    root.mark = mark
-    while waiting:
-        node = waiting.pop()
+    waiting = [None]
+    node = root
+    while node is not None:
         if node.gate is None:
             leaves.append((node, node.grad))
+            node = waiting.pop()
             continue
         inner.append(node)
         node.grad = 0.0
@@ -133,33 +156,15 @@ def walk(root: Value) -> None:
         if x.mark is not mark:
             x.mark = mark
             waiting.append(x)
-        y = node.b
-        if y is None:
-            continue
-        if y.mark is not mark:
-            y.mark = mark
-            waiting.append(y)
         if node.gate.arity > 2:
             for parent in node.more:
                 if parent.mark is not mark:
                     parent.mark = mark
                     waiting.append(parent)
-    inner.sort(key=by_age, reverse=True)
-    root.grad = root.grad + 1.0
-    try:
-        for node in inner:
-            gate = node.gate
-            x = node.a
-            y = node.b
-            if not gate.plain:
-                node.send(False, False, None)
-            elif y is None:
-                x.grad += gate.spread(node.grad, node.data, x.data)[0]
-            else:
-                gx, gy = gate.spread(node.grad, node.data, x.data, y.data)
-                x.grad += gx
-                y.grad += gy
-    except BaseException:
-        for leaf, grad in leaves:
-            leaf.grad = grad
-        raise
+        y = node.b
+        if y is None or y.mark is mark:
+            node = waiting.pop()
+        else:
+            y.mark = mark
+            node = y
+    return inner, leaves

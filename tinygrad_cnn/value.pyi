@@ -466,3 +466,6 @@ class Value(Node):
 
 def walk(root: Value) -> None:
     """`graph.backprop` for one root and first order, spelled out for gates of one or two inputs."""
+
+def below(root: Value) -> tuple[list[Value], list[tuple[Value, float]]]:
+    """Root and all it was computed from: inner Values, made blank, and leaves with their grads."""

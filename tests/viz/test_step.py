@@ -371,7 +371,7 @@ def test_the_formulas_are_true(name, numbers):
     assert len(WORDS[name].local) == record.arity
     out = record.kernel(float)(*inputs)
     assert computed(WORDS[name].expression, out, inputs) == pytest.approx(out)
-    rates = record.pull(1.0, inputs, out, *inputs)
+    rates = record.pull(1.0, inputs, (out, *inputs))
     for formula, rate in zip(WORDS[name].local, rates, strict=True):
         if formula:
             assert computed(formula, out, inputs) == pytest.approx(rate)

@@ -39,6 +39,7 @@ GATES = []  # the record of every gate, by order of definition: for `use`, tests
 
 FORMULAS = {}  # by name what a sweep over memory can compute at once: gates, and rules of gates
 PLANS = {}  # what kernels have made of them, by formula and settings
+RULES = {}  # what computes large arrays by the rules among them, by name
 
 # np.generic stands before float, since np.float64 is a subclass of float.
 BACKENDS = {
@@ -141,9 +142,12 @@ def at_once(name: str, rule: Callable) -> Callable:
     add_formula(name, rule)
 
     def call(g, *others):
-        if type(g) is np.ndarray and g.size >= cpu.LARGE:
-            return find(np.ndarray, name, rule)(g, *others)
-        return rule(g, *others)
+        if type(g) is not np.ndarray or g.size < cpu.LARGE:
+            return rule(g, *others)
+        fast = RULES.get(name)
+        if fast is None:
+            fast = RULES[name] = find(np.ndarray, name, rule)
+        return fast(g, *others)
 
     return call
 
@@ -226,6 +230,7 @@ def forget() -> None:
     """Make every gate look its kernels up anew."""
     for gate in GATES:
         gate.kernels.clear()
+    RULES.clear()
     PLANS.clear()
 
 

@@ -23,7 +23,7 @@ class Record:
     kind = "function"
     many = False
     keeps = True
-    plain = False
+    spread = None
     settings = {}
 
     def __init__(self, whole: TupleNode) -> None:
@@ -78,7 +78,7 @@ class SlopeGate(Record):
         self.arity = len(slopes)
         self.slopes = slopes
 
-    def pull(self, g: float, needs: list, z: float, *inputs: float) -> list[float | None]:
+    def pull(self, g: float, needs: list, saved: tuple) -> list[float | None]:
         """The gradients of those inputs that `needs` asks for.
 
         Raises: RuntimeError for gradients of gradients.

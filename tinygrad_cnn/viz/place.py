@@ -60,7 +60,7 @@ class Scalars:
         node = place.node
         needs = [None if p.kind == "const" else p for p in place.inputs]
         numbers = [p.value for p in place.inputs]
-        return node.gate.pull(g, needs, node.data, *numbers, *node.rest)
+        return node.gate.pull(g, needs, (node.data, *numbers, *node.rest, None))
 
     def local(self, place: Place) -> tuple:
         """The local derivative for each input."""
@@ -116,7 +116,7 @@ class Tensors:
         """What the gate's own rules send to each input for a gradient g."""
         if isinstance(place.node, Pick):
             return sent_by(place.node, g)
-        return place.record.pull(g, place.node.parents, *self.saved(place))
+        return place.record.pull(g, place.node.parents, self.saved(place))
 
     def saved(self, place: Place) -> tuple:
         """What the rules need: as the node keeps it or, once that is freed, as it was."""

@@ -240,7 +240,7 @@ class ValueReader(Reader):
             needs.append(parent if shown else None)
 
         def pulled(g: float) -> tuple:
-            return node.gate.pull(g, needs, node.data, *numbers, *node.rest)
+            return node.gate.pull(g, needs, (node.data, *numbers, *node.rest, None))
 
         local = pulled(1.0)
         sent = pulled(box.grad) if self.graded else [None] * len(parents)
