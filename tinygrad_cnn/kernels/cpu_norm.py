@@ -34,7 +34,7 @@ from .vectors import LANES
 from .workers import Worker, address, run
 
 BLOCK = 65536  # numbers in a block, about
-ROW = 128  # numbers in a row, about: a table of one number per column stays in the first cache
+ROW = 128  # numbers in a row, about, of images in rows: their table stays in the first cache
 FLOAT32 = np.dtype("float32")
 TAKEN = "it is compiled for arrays that are all float32, skip and x of one shape"
 
@@ -81,7 +81,7 @@ def cut_of(shape: tuple, axes: tuple) -> Cut:
         width = c * min(fold, n * places)
     else:
         sections, size = (c, n * places) if axes == columns else (n * c, places)
-        tables, channels, width = c, 1, min(ROW, size)
+        tables, channels, width = c, 1, min(LANES, size)
     pitch = -(-width // LANES) * LANES
     step = max(1, BLOCK // width)
     blocks = -(-(size // width) // step)
