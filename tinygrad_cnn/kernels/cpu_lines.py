@@ -11,7 +11,7 @@ import numpy as np
 from .layout import empty_in, orders
 from .served import refused
 from .vectors import LANES, give, take
-from .workers import Worker, address, clear, move, record, run
+from .workers import Worker, address, clear, move, record, run, within
 
 FLOAT32 = np.dtype("float32")
 TAKEN = "it is compiled for float32 images (N, C, H, W) whose channels lie innermost"
@@ -39,14 +39,19 @@ class Lines(NamedTuple):
     behind: int = 0
 
 
+@within
+def beginnings(t, item):
+    """Where a line of x begins, and where it goes."""
+    n, h = item // t.height, item % t.height
+    return t.x + 4 * (n * t.x_sample + h * t.x_line), t.z + 4 * (n * t.z_sample + h * t.z_line)
+
+
 @Worker
 def lay_lines(words, first, last, part):
     """Write x and its border; items are lines."""
     t = record(words, Lines)
     for item in range(first, last):
-        n, h = item // t.height, item % t.height
-        source = t.x + 4 * (n * t.x_sample + h * t.x_line)
-        target = t.z + 4 * (n * t.z_sample + h * t.z_line)
+        source, target = beginnings(t, item)
         for w in range(t.width):
             begin = target + 4 * w * t.z_place
             clear(begin, t.before)
@@ -59,9 +64,7 @@ def add_lines(words, first, last, part):
     """z += x; items are lines."""
     t = record(words, Lines)
     for item in range(first, last):
-        n, h = item // t.height, item % t.height
-        source = t.x + 4 * (n * t.x_sample + h * t.x_line)
-        target = t.z + 4 * (n * t.z_sample + h * t.z_line)
+        source, target = beginnings(t, item)
         for w in range(t.width):
             x, z = source + 4 * w * t.x_place, target + 4 * w * t.z_place
             for c in range(0, t.channels, LANES):
