@@ -15,6 +15,8 @@ import statistics
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from .turns import clock_for, finish, need, parser, say
 
 TITLE = "What the machine can do"
@@ -68,7 +70,7 @@ def workers() -> tuple:
         for item in range(first, last):
             move(s.a + 4 * item * s.piece, s.b + 4 * item * s.piece, s.piece)
 
-    @Worker
+    @functools.partial(Worker, straight=False)
     def triad(words, first, last, part):
         s = record(words, Sweep)
         for item in range(first, last):
@@ -76,7 +78,7 @@ def workers() -> tuple:
             a, b = numbers(s.a + begin, s.piece), numbers(s.b + begin, s.piece)
             c = numbers(s.c + begin, s.piece)
             for i in range(s.piece):
-                a[i] = b[i] + a.dtype.type(3) * c[i]
+                a[i] = b[i] + np.float32(3) * c[i]
 
     return tiles, copy, triad
 

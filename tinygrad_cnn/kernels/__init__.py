@@ -187,10 +187,10 @@ def overlaid(name: str, home: str, plain: Callable) -> Callable:
 @functools.cache
 def overlay(home: str) -> ModuleType | None:
     """The module of an overlay; another or None if it cannot be imported, as where Numba does not
-    work with this NumPy: the library then is slower, not broken."""
+    work with this NumPy, or is not what it was: the library then is slower, not broken."""
     try:
         return importlib.import_module(f".{home}", __name__)
-    except ImportError as error:
+    except Exception as error:
         UNUSABLE[home] = str(error)
         instead = cpu.INSTEAD.get(home)
         return None if instead is None else overlay(instead)

@@ -18,7 +18,7 @@ from numba import types
 from numba.core.ccallback import CFunc
 
 from .code_cache import CodeCache
-from .pipeline import PartCompiler, WholeCompiler
+from .pipeline import PartCompiler, StraightCompiler, WholeCompiler
 
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
 
@@ -26,16 +26,19 @@ FLOATS = (np.dtype("float32"), np.dtype("float64"))
 # summation has; nan and infinity stay what they are.
 FREE = frozenset({"contract", "reassoc"})
 
+# x / 0 is inf; and no arrays are made, so that nobody need count who holds them.
+RULES = {"error_model": "numpy", "_nrt": False}
+
 
 def within(f: Callable | None = None, **options: object) -> Callable:
-    """f as a function that only compiled code calls: x / 0 is inf.
+    """f as a function that only compiled code calls; it makes no arrays.
 
     It has no doors for Python, which take time to make, and is kept on disk with its callers. A
     number that a caller spells out is a number like any other: Numba would compile f again for it.
     """
     if f is None:
         return functools.partial(within, **options)
-    alone = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+    alone = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **RULES}
     inner = numba.njit(f, pipeline_class=PartCompiler, **alone, **options)
     template = inner.get_call_template
     inner.get_call_template = lambda args, named: template(
@@ -45,19 +48,26 @@ def within(f: Callable | None = None, **options: object) -> Callable:
 
 
 def compiled(f: Callable, **options: object) -> Callable:
-    """f as machine code that Python calls."""
-    kernel = numba.njit(f, nogil=True, **options)
+    """f as machine code that Python calls; where it is not parallel it may call others."""
+    passes = {} if options.get("parallel") else {"pipeline_class": WholeCompiler}
+    kernel = numba.njit(f, nogil=True, **passes, **options)
     with contextlib.suppress(RuntimeError):  # there is no folder that can be written to
         kernel._cache = CodeCache(f, options)
     return kernel
 
 
-def callback(function: Callable, signature: object, fastmath: frozenset = FREE) -> CFunc:
-    """The function as machine code that is called by its address; it must live on."""
-    options = {"nopython": True, "error_model": "numpy", "fastmath": set(fastmath)}
-    code = CFunc(function, (signature.args, signature.return_type), {}, options, WholeCompiler)
+def callback(
+    function: Callable, signature: object, fastmath: frozenset = FREE, straight: bool = False
+) -> CFunc:
+    """The function as machine code that is called by its address; it must live on.
+
+    straight: its loops remain as they are written, see `pipeline`.
+    """
+    options = {"nopython": True, "fastmath": set(fastmath), **RULES}
+    compiler = StraightCompiler if straight else WholeCompiler
+    code = CFunc(function, (signature.args, signature.return_type), {}, options, compiler)
     with contextlib.suppress(RuntimeError):
-        code._cache = CodeCache(function, options)
+        code._cache = CodeCache(function, {**options, "straight": straight})
     with uncollected():
         code.compile()
     return code

@@ -4,7 +4,10 @@ Images lie as (C, H, W, N), and N is a multiple of a vector's numbers. Distances
 float32 numbers, tables in bytes.
 """
 
+import functools
 from typing import NamedTuple
+
+import numpy as np
 
 from .simd import LANES
 from .simd_columns import call_dots, call_strip
@@ -54,7 +57,7 @@ def columns(s, source, target):
         clear(target + 4 * (i * s.lanes + s.samples), s.lanes - s.samples)
 
 
-@Worker
+@functools.partial(Worker, straight=False)
 def fill(words, first, last, part):
     """Items are the lines of the frames."""
     s = record(words, Filling)
@@ -127,10 +130,10 @@ def inside(begin, gap, taps, size):
 @within
 def blank(s, target, first, rows, vectors):
     """The results of windows that lie outside the image: what sums begin with."""
-    bias = numbers(s.bias, s.channels)
+    bias, size = numbers(s.bias, s.channels), vectors * LANES
     for r in range(rows):
-        z = numbers(target + 4 * r * s.z_channel, vectors * LANES)
-        for i in range(z.size):
+        z = numbers(target + 4 * r * s.z_channel, size)
+        for i in range(size):
             z[i] = bias[first + r]
 
 
@@ -234,7 +237,7 @@ class Gathering(NamedTuple):
     columns: int
 
 
-@Worker
+@functools.partial(Worker, straight=False)
 def gather(words, first, last, part):
     """Items are blocks of channels."""
     s = record(words, Gathering)
@@ -248,7 +251,7 @@ def gather(words, first, last, part):
         for t in range(0, s.elements, s.rows):
             rows = min(s.rows, s.elements - t)
             for i in range(rows * columns):
-                total = sums.dtype.type(0)
+                total = np.float32(0)
                 for p in range(s.parts):
                     begin = p * size + place + i * LANES
                     for lane in range(LANES):

@@ -13,7 +13,6 @@ from .vectors import (
     LANES,
     alive,
     chosen,
-    doubles,
     give,
     load,
     load_bits,
@@ -22,7 +21,7 @@ from .vectors import (
     store_bits,
     take,
 )
-from .workers import Worker, clear, numbers, record, within
+from .workers import Worker, clear, doubles, numbers, record, within
 
 FEW = 8  # rows, whose mean is near enough to that of their block
 
@@ -134,7 +133,8 @@ def add_gradients(t, p, sums, products):
 def by_channel(t, columns, totals):
     """The sums of the columns of each channel."""
     values = numbers(columns, t.width)
-    totals[:] = 0.0
+    for c in range(t.channels):
+        totals[c] = 0.0
     for begin in range(0, t.width, t.channels):
         for c in range(t.channels):
             totals[c] += values[begin + c]
@@ -222,8 +222,8 @@ def settle_moments(words, first, last, part):
     channels = t.tables * t.channels
     places = t.sections * t.size // channels
     mean, variance, scale = total(t, 0), total(t, 1), total(t, 2)
-    mean[:] = 0.0
-    variance[:] = 0.0
+    for c in range(channels):
+        mean[c] = variance[c] = 0.0
     for again in range(2):
         for item in range(t.sections * t.blocks):
             rows, rest = patch_of(t, 2 * item), patch_of(t, 2 * item + 1)
@@ -275,8 +275,8 @@ def settle_gradients(words, first, last, part):
     t = record(words, Task)
     channels = t.tables * t.channels
     along, across, constant = total(t, 0), total(t, 1), total(t, 2)
-    along[:] = 0.0
-    constant[:] = 0.0
+    for c in range(channels):
+        along[c] = constant[c] = 0.0
     for item in range(t.sections * t.blocks):
         begin = item // t.blocks % t.tables * t.channels
         sums, products = sums_of(t, item, 0), sums_of(t, item, 1)

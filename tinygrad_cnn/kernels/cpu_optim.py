@@ -8,13 +8,14 @@ do, and so give the same numbers.
 import functools
 import weakref
 
-import numba
 import numpy as np
+from numba import types
+from numba.extending import intrinsic
 
-from .compiled import FLOATS, within
+from .compiled import FLOATS
 from .parallel import arguments, shared
 from .served import refused
-from .workers import address, pointer
+from .workers import address
 
 BLOCK = 16384  # numbers in a block
 TAKEN = "parameters lie in pieces, share memory, cannot be written or are not all of one dtype"
@@ -102,11 +103,16 @@ def table_of(rows: list[tuple[np.ndarray, ...]]) -> Table | None:
     return table
 
 
-@within
-def at(address, start, count, like):
-    """`count` numbers of the array at an address, from `start` on."""
-    size = like.itemsize
-    return numba.carray(pointer(address + start * size), count, like.dtype)
+@intrinsic
+def at(typing, address, start, like):
+    """Numbers of the array at an address, from `start` on, to be read and written as p[i]; they are
+    of the kind of another array's."""
+    kind = types.CPointer(like.dtype)
+
+    def generate(context, b, signature, given):
+        return b.gep(b.inttoptr(given[0], context.get_value_type(kind)), [given[1]])
+
+    return kind(types.int64, types.int64, like), generate
 
 
 # --- stochastic gradient descent ------------------------------------------------------------------
@@ -123,9 +129,9 @@ def sgd(task, first, last, part):
             row += 1
         start = (block - ends[row]) * BLOCK + -(-sizes[row] // BLOCK) * BLOCK
         count = min(BLOCK, sizes[row] - start)
-        p = at(addresses[row, 0], start, count, settings)
-        buffer = at(addresses[row, -2], start, count, settings)  # p itself without momentum
-        grad = at(addresses[row, -1], start, count, settings)
+        p = at(addresses[row, 0], start, settings)
+        buffer = at(addresses[row, -2], start, settings)  # p itself without momentum
+        grad = at(addresses[row, -1], start, settings)
         for i in range(count):
             g = sign * grad[i] + decay * p[i]
             if with_momentum:
@@ -163,10 +169,10 @@ def adam(task, first, last, part):
             row += 1
         start = (block - ends[row]) * BLOCK + -(-sizes[row] // BLOCK) * BLOCK
         count = min(BLOCK, sizes[row] - start)
-        p = at(addresses[row, 0], start, count, settings)
-        mean = at(addresses[row, 1], start, count, settings)
-        square = at(addresses[row, 2], start, count, settings)
-        grad = at(addresses[row, 3], start, count, settings)
+        p = at(addresses[row, 0], start, settings)
+        mean = at(addresses[row, 1], start, settings)
+        square = at(addresses[row, 2], start, settings)
+        grad = at(addresses[row, 3], start, settings)
         rate, scale = rates[row]
         for i in range(count):
             g = sign * grad[i] + decay * p[i]

@@ -1,5 +1,6 @@
 """The workers that bring arrays into the order in which tiles read them, and sums out of it."""
 
+import functools
 from typing import NamedTuple
 
 from .simd import LANES, WIDTH
@@ -53,7 +54,7 @@ def step_of(s, step, low, high, width):
     return low + step % (high - low), step // (high - low) * FEW
 
 
-@Worker
+@functools.partial(Worker, straight=False)
 def pack(words, first, last, part):
     """Weights into panels; items are CHUNK of a panel's summed numbers, in all elements."""
     s = record(words, Packing)
@@ -79,7 +80,7 @@ def pack(words, first, last, part):
                     clear(place + 4 * max(many, 0), FEW - max(many, 0))
 
 
-@Worker
+@functools.partial(Worker, straight=False)
 def unpack(words, first, last, part):
     """Panels, which are added up, into weights; items are as in `pack`."""
     s = record(words, Packing)
@@ -115,7 +116,7 @@ class Laying(NamedTuple):
     block: int
 
 
-@Worker
+@functools.partial(Worker, straight=False)
 def lay(words, first, last, part):
     """Planes into rows; items are blocks of places of one image."""
     s = record(words, Laying)

@@ -10,10 +10,10 @@ Distances are counted in float32 numbers, the table of runs in bytes.
 
 from typing import NamedTuple
 
-import numpy as np
-
 from .simd import LANES, ROWS, WIDTH, call_tile_ahead
-from .workers import Worker, clear, move, numbers, places, record, within
+from .vectors import LANES as SIXTEEN
+from .vectors import alive, chosen, give, take
+from .workers import Worker, clear, move, places, record, within
 
 
 class Sweep(NamedTuple):
@@ -143,17 +143,15 @@ def unspare(spare, pitch, z, pixel, rows, lanes):
 def finish(s, place, rows, lanes):
     """What follows the sums, while they are in the cache: the residual, and the activation."""
     for r in range(rows):
-        begin = place + 4 * r * s.z_pixel
-        z = numbers(begin, lanes)
-        if s.residual:
-            skip = numbers(begin - s.z + s.residual, lanes)
-            for c in range(lanes):
-                v = z[c] + skip[c]
-                z[c] = np.float32(0) if s.relu and v <= 0 else v
-        else:
-            for c in range(lanes):
-                v = z[c]
-                z[c] = np.float32(0) if v <= 0 else v
+        for c in range(0, lanes, SIXTEEN):
+            z = place + 4 * (r * s.z_pixel + c)
+            count = min(SIXTEEN, lanes - c)
+            v = take(z, count)
+            if s.residual:
+                v = v + take(z - s.z + s.residual, count)
+            if s.relu:
+                v = chosen(alive(v), v)
+            give(z, v, count)
 
 
 @within

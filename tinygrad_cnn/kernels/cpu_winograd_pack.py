@@ -8,6 +8,7 @@ channel that is summed over.
 Distances are counted in float32 numbers, the entries of tables in bytes.
 """
 
+import functools
 from typing import NamedTuple
 
 from .cpu_winograd_transform import call_transform, fetch
@@ -230,7 +231,7 @@ def unweighted(s, u, apart, panel, low, high, tables):
         windows(s, panel, begin, many, room, False)
 
 
-@Worker
+@functools.partial(Worker, straight=False)
 def transform_weights(words, first, last, part):
     """Weights into transforms that are kept whole; items are CHUNK channels of a panel."""
     s = record(words, Weights)
@@ -245,7 +246,7 @@ def transform_weights(words, first, last, part):
         weighted(s, u, s.reduced * lanes, panel, low, high, tables)
 
 
-@Worker
+@functools.partial(Worker, straight=False)
 def untransform_weights(words, first, last, part):
     """All parts' sums, which are added, into a gradient; items are CHUNK channels of a panel."""
     s = record(words, Weights)

@@ -4,6 +4,7 @@ How transforms lie is said in `cpu_winograd_pack`. For each element of a patch t
 whose product is what the register tile is for.
 """
 
+import functools
 from typing import NamedTuple
 
 from .cpu_winograd_pack import (
@@ -136,7 +137,7 @@ def finished(s, p, w, begin, many, panel, products, tables):
         )  # fmt: skip
 
 
-@Worker
+@functools.partial(Worker, straight=False)
 def convolve(words, first, last, part):
     """Items are blocks of tiles, or panels of the weights."""
     s = record(words, Convolving)

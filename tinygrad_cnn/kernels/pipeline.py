@@ -6,35 +6,152 @@ LLVM's language, until it is linked into a `Whole`: what Python or a worker call
 
 Of Numba's passes over Python's code those are left out that look for what kernels do not have:
 closures, `with`, exceptions that are computed, branches that types decide, arrays in expressions.
+What Numba searches for each time that it meets it is put where it need not search, see `Operator`.
 
 Only overlays import this: it needs Numba.
 """
 
+import operator
+from collections.abc import Callable
+
+from llvmlite import binding
 from numba import _dynfunc
-from numba.core import typed_passes, untyped_passes
+from numba.core import ir, typed_passes, types, untyped_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase
-from numba.core.compiler_machinery import PassManager, register_pass
+from numba.core.compiler_machinery import FunctionPass, PassManager, register_pass
+from numba.core.utils import OPERATORS_TO_BUILTINS
+from numba.cpython.builtins import do_minmax
+from numba.extending import intrinsic, typeof_impl
+
+# --- what is optimised and translated -------------------------------------------------------------
 
 
-class Whole(JITCodeLibrary):
-    """The code of a function that is called from outside, with all that it calls."""
+class Part(JITCodeLibrary):
+    """The code of a function that only compiled code calls: ready to be linked, no more."""
 
     def _optimize_functions(self, ll_module: object) -> None:
         """They are optimised when all are there."""
         ll_module.data_layout = self._codegen._data_layout
 
+    def finalize(self) -> None:
+        """Whoever calls it links, optimises and translates."""
+        self._finalized = True
 
-class Part(Whole):
-    """The code of a function that only compiled code calls: ready to be linked, no more."""
+
+class Whole(JITCodeLibrary):
+    """The code of a function that is called from outside, with all that it calls."""
+
+    _optimize_functions = Part._optimize_functions
+
+    def add_linking_library(self, library: JITCodeLibrary) -> None:
+        """Link a function that is called, and those that it calls."""
+        super().add_linking_library(library)
+        if isinstance(library, Part):
+            for called in library._linking_libraries:
+                self.add_linking_library(called)
+
+
+class Straight(Whole):
+    """Code whose loops remain as they are written.
+
+    That vectors are in it already is told by whoever asks for it. LLVM would make several copies of
+    each loop, which takes a third of the time, and more for each to be translated.
+    """
 
     def _optimize_final_module(self) -> None:
-        """Whoever calls it does so."""
+        """All else is done."""
+        tuning = binding.create_pipeline_tuning_options(speed_level=3)
+        tuning.loop_vectorization = tuning.loop_interleaving = tuning.loop_unrolling = False
+        builder = binding.create_pass_builder(self._codegen._tm, tuning)
+        passes = builder.getModulePassManager()
+        passes.add_refprune_pass()
+        passes.run(self._final_module, builder)
 
-    def _finalize_final_module(self) -> None:
-        """It is not translated either."""
-        self._finalize_dynamic_globals()
-        self._finalized = True
+
+# --- what is found once ---------------------------------------------------------------------------
+
+
+class Operator(types.Callable, types.Opaque):
+    """One of Python's operators, whose signature for given types is found once.
+
+    Numba looks through ten lists each time that an operator is written down, and again for its
+    code.
+    """
+
+    def __init__(self, function: Callable) -> None:
+        self.function = function
+        self.signatures = {}
+        super().__init__(f"Operator({function.__name__})")
+
+    def get_call_type(self, context: object, args: tuple, kws: dict) -> object:
+        """The signature for operands of these types."""
+        found = self.signatures.get(args)
+        if found is None:
+            kind = context.resolve_value_type(self.function)
+            found = self.signatures[args] = kind, kind.get_call_type(context, args, kws)
+        return found[1]
+
+    def get_call_signatures(self) -> tuple[list, bool]:
+        """What there is to choose from: not told."""
+        return [], True
+
+    def get_impl_key(self, signature: object) -> object:
+        """What Numba knows the operator's code by."""
+        kind, _ = self.signatures[signature.args]
+        return kind.get_impl_key(signature)
+
+
+@typeof_impl.register(Operator)
+def operator_type(value: Operator, _: object) -> Operator:
+    """Numba's type of an Operator is itself."""
+    return value
+
+
+def least(sign: Callable) -> Callable:
+    """min or max of two numbers as instructions: Numba would compile a function for each type."""
+
+    @intrinsic
+    def chosen(typing, x, y):
+        kind = typing.unify_types(types.unliteral(x), types.unliteral(y))
+
+        def generate(context, b, signature, given):
+            return do_minmax(context, b, signature.args, given, sign)
+
+        return kind(kind, kind), generate
+
+    return chosen
+
+
+KNOWN = {function: Operator(function) for function in OPERATORS_TO_BUILTINS}
+KNOWN |= {min: least(operator.lt), max: least(operator.gt)}
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class UseKnown(FunctionPass):
+    """Put what is known in the place of Python's operators, and of min and max."""
+
+    _name = "use_known"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def run_pass(self, state: object) -> bool:
+        """Change the function's expressions."""
+        for block in state.func_ir.blocks.values():
+            for assignment in block.find_insts(ir.Assign):
+                told = assignment.value
+                if isinstance(told, ir.Expr):
+                    if told.op in ("binop", "inplace_binop"):
+                        told.fn = KNOWN[told.fn]
+                    if told.op == "inplace_binop":
+                        told.immutable_fn = KNOWN[told.immutable_fn]
+                elif isinstance(told, ir.Global) and told.value in (min, max):
+                    told.value = KNOWN[told.value]
+        return True
+
+
+# --- the passes -----------------------------------------------------------------------------------
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -42,12 +159,21 @@ class LowerWhole(typed_passes.NativeLowering):
     """Write a function down in LLVM's language, and translate it."""
 
     _name = "lower_whole"
+    library = Whole
 
     def run_pass(self, state: object) -> bool:
         """Fill state.library."""
-        state.library = Whole(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library = self.library(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
         return super().run_pass(state)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class LowerStraight(LowerWhole):
+    """Write a function down in LLVM's language, and translate its loops as they are."""
+
+    _name = "lower_straight"
+    library = Straight
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -69,6 +195,12 @@ class LowerPart(typed_passes.NativeLowering):
         return True
 
 
+class Passes(PassManager):
+    """Passes one after the other, each of which leaves behind what the next ones need."""
+
+    _ENFORCING = False
+
+
 class WholeCompiler(CompilerBase):
     """Compiles a function that is called from outside."""
 
@@ -76,12 +208,13 @@ class WholeCompiler(CompilerBase):
 
     def define_pipelines(self) -> list[PassManager]:
         """The passes, in order."""
-        passes = PassManager("kernels")
+        passes = Passes("kernels")
         for step in (
             untyped_passes.TranslateByteCode,
             untyped_passes.FixupArgs,
             untyped_passes.IRProcessing,
             untyped_passes.ReconstructSSA,
+            UseKnown,
             typed_passes.NopythonTypeInference,
             typed_passes.PreLowerStripPhis,
             typed_passes.IRLegalization,
@@ -91,6 +224,12 @@ class WholeCompiler(CompilerBase):
             passes.add_pass(step, step.name())
         passes.finalize()
         return [passes]
+
+
+class StraightCompiler(WholeCompiler):
+    """Compiles a function that is called from outside and whose loops remain as they are."""
+
+    lowering = LowerStraight
 
 
 class PartCompiler(WholeCompiler):

@@ -11,15 +11,13 @@ Whole numbers, as places in a map, have a type of their own; in memory they are 
 
 import operator
 
-import numba
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-from .workers import pointer, within
+from .workers import within
 
 LANES = 16
 NUMBER = ir.FloatType()
@@ -287,9 +285,3 @@ def give(at, value, count):
         store(at, value)
     else:
         store_first(at, value, count)
-
-
-@within
-def doubles(address, size):
-    """The float64 numbers at an address, as an array."""
-    return numba.carray(pointer(address), size, np.float64)

@@ -31,7 +31,6 @@ from numba.extending import (
     models,
     register_model,
 )
-from numba.np.arrayobj import make_array, populate_array
 
 from .compiled import callback, compiled, within  # noqa: F401  within: for the other kernels
 from .threads import get_num_threads, hold_blas
@@ -48,26 +47,29 @@ class Worker:
     """A function (words, first, last, part), compiled at its first call.
 
     words: the address of a record of int64 numbers, see `record`. part: which of the parts this is,
-    for scratch memory of its own.
+    for scratch memory of its own. straight: its loops are not for the compiler to vectorise, as
+    they move memory, or speak of vectors themselves.
     """
 
-    def __init__(self, function: Callable) -> None:
+    def __init__(self, function: Callable, straight: bool = True) -> None:
         functools.update_wrapper(self, function)
+        self.straight = straight
 
     @functools.cached_property
     def address(self) -> int:
         """Where the machine code lies."""
-        return address_of(self.__wrapped__, WORKER)
+        return address_of(self.__wrapped__, WORKER, self.straight)
 
 
 CODES = {}  # machine code that is called by its address, by function and types
 
 
-def address_of(function: Callable, signature: object) -> int:
+def address_of(function: Callable, signature: object, straight: bool) -> int:
     """Where the machine code of a function lies; it is kept on disk as in `compiled`."""
     code = CODES.get((function, signature))
     if code is None:
-        code = CODES.setdefault((function, signature), callback(function, signature))
+        code = callback(function, signature, straight=straight)
+        code = CODES.setdefault((function, signature), code)
     return code.address
 
 
@@ -187,16 +189,6 @@ def record(typing, words, kind):
 
 
 @intrinsic
-def pointer(typing, address):
-    """An address as Numba's pointer to anything."""
-
-    def generate(context, b, signature, arguments):
-        return b.inttoptr(arguments[0], BYTE.as_pointer())
-
-    return types.voidptr(types.int64), generate
-
-
-@intrinsic
 def number(typing, address):
     """The float32 number at an address."""
 
@@ -217,28 +209,25 @@ def put(typing, address, value):
     return types.void(types.int64, types.float32), generate
 
 
-@intrinsic
-def numbers(typing, address, size):
-    """The float32 numbers at an address, as an array."""
-    kind = types.Array(types.float32, 1, "C")
+def lying(kind: types.Type) -> Callable:
+    """A function (address, size) of compiled code: the numbers of this type at an address, to be
+    read and written as p[i]. size: how many there are.
 
-    def generate(context, b, signature, given):
-        data = b.inttoptr(given[0], FLOAT.as_pointer())
-        array = make_array(kind)(context, b)
-        populate_array(array, data, [given[1]], [WORD(4)], 4, None)
-        return array._getvalue()
+    Arrays would do, but know more than is asked, and count from their end where i is below 0: they
+    take several times as long to compile.
+    """
 
-    return kind(types.int64, types.int64), generate
+    @intrinsic
+    def found(typing, address, size):
+        def generate(context, b, signature, given):
+            return b.inttoptr(given[0], context.get_value_type(signature.return_type))
+
+        return types.CPointer(kind)(types.int64, types.int64), generate
+
+    return found
 
 
-@intrinsic
-def places(typing, address, size):
-    """The int64 numbers at an address, to be read and written as p[i]; size: how many there are."""
-
-    def generate(context, b, signature, given):
-        return b.inttoptr(given[0], WORD.as_pointer())
-
-    return types.CPointer(types.int64)(types.int64, types.int64), generate
+places, numbers, doubles = map(lying, (types.int64, types.float32, types.float64))
 
 
 @intrinsic
