@@ -13,7 +13,7 @@ OK, SLOW, MISSING, UNUSED = "ok", "slow", "missing", "unused"
 WIDE = {"SkylakeX", "Cooperlake", "SapphireRapids"}  # OpenBLAS's names of cores with AVX-512
 
 # So many times as long training takes where nothing is compiled: of the benchmarks, rounded.
-WITHOUT_NUMBA = {"lenet": 7, "resnet18": 6, "resnet20": 8}
+WITHOUT_NUMBA = {"lenet": 5, "resnet18": 3, "resnet20": 3}
 
 Facts = Mapping[str, Any]
 
