@@ -6,7 +6,7 @@ import pytest
 from tinygrad_cnn.cli import main
 from tinygrad_cnn.data import datasets
 
-QUICK = ("--epochs", "4", "--batch-size", "4")
+QUICK = ("--epochs", "4", "--batch-size", "16")
 
 
 @pytest.fixture(scope="session")

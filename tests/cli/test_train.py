@@ -219,11 +219,20 @@ def test_resume_keeps_the_settings(command, here):
     assert "the run in run was begun with model lenet5, not lenet" in err
 
 
+@pytest.fixture
+def interruptible():
+    """Children hear of an interrupt, also where a shell runs the tests in its background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="sends signals")
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("name", "code"), [("SIGKILL", -9), ("SIGINT", 130)])
 def test_a_killed_process_goes_on(command, run_folder, tmp_path, name, code):
     """The run of `run_folder` in a process of its own, which is ended within its second epoch."""
-    options = ["--epochs", "4", "--batch-size", "4", "--output", str(tmp_path)]
+    options = ["--epochs", "4", "--batch-size", "16", "--output", str(tmp_path)]
     process = subprocess.Popen(
         [sys.executable, "-m", "tinygrad_cnn", "train", "lenet5", *options],
         stdout=subprocess.PIPE,
