@@ -15,7 +15,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
 from .code_cache import CodeCache
-from .compiling import tell
+from .compiling import tell, uncollected
 
 WORD = ir.IntType(64)
 NAME = "code"
@@ -35,10 +35,11 @@ def assembled(write: Callable, count: int) -> int:
         cache = CodeCache(write, {})
     code = None if cache is None else cache.load(count, target)
     if code is None:
-        code = translated(write, count, target)
+        with uncollected():
+            code = translated(write, count, target)
         if cache is not None:
             tell(cache.name, False)
-            cache.save(count, target, code)
+            cache.save(count, code)
     engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine(target))
     engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()

@@ -25,6 +25,7 @@ import llvmlite
 import numba
 import numpy as np
 from numba.core.caching import FunctionCache
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from .compiling import tell
@@ -122,6 +123,7 @@ class CodeCache(FunctionCache):
         self.function = function
         self.name = function.__qualname__.replace(".<locals>", "")
         self.options = text_of(options)
+        self.places = {}  # of what was looked for, by the types
 
     def place(self, signature: object, target: tuple) -> tuple[str, str]:
         """How the names of files begin that have the code for these types and this processor, by
@@ -135,30 +137,31 @@ class CodeCache(FunctionCache):
 
     def load(self, signature: object, target: tuple) -> object:
         """What was saved, or None."""
-        _, name = self.place(signature, target)
+        found = self.places[str(signature)] = self.place(signature, target)
         try:
-            return pickle.loads(Path(self.cache_path, name).read_bytes())
+            return pickle.loads(Path(self.cache_path, found[1]).read_bytes())
         except (OSError, EOFError, pickle.UnpicklingError):
             tell(self.name, True)
             return None
 
-    def save(self, signature: object, target: tuple, content: object) -> None:
-        """Keep what was compiled. Where that fails the next process compiles again."""
-        begin, name = self.place(signature, target)
+    def save(self, signature: object, content: object) -> None:
+        """Keep what was compiled, as it had not been found. Where that fails the next process
+        compiles again."""
         with contextlib.suppress(OSError):
-            replace(Path(self.cache_path), begin, name, dumps(content))
+            replace(Path(self.cache_path), *self.places[str(signature)], dumps(content))
 
     def load_overload(self, sig: object, target_context: object) -> object:
-        """The code of a function of Numba's, or None."""
-        target_context.refresh()
+        """The code of a function of Numba's, or None. What Numba knows of Python and NumPy is not
+        needed for it."""
+        rtsys.initialize(target_context)
         content = self.load(sig, target_context.codegen().magic_tuple())
         return None if content is None else self._impl.rebuild(target_context, content)
 
     def save_overload(self, sig: object, data: object) -> None:
         """Keep the code of a function of Numba's."""
+        if self._impl.check_cachable(data):  # it is translated, at the latest now
+            self.save(sig, self._impl.reduce(data))
         tell(self.name, False)
-        if self._impl.check_cachable(data):
-            self.save(sig, data.codegen.magic_tuple(), self._impl.reduce(data))
 
 
 def replace(folder: Path, begin: str, name: str, content: bytes) -> None:

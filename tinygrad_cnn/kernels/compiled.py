@@ -9,8 +9,7 @@ Only overlays import this: it needs Numba.
 
 import contextlib
 import functools
-import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numba
 import numpy as np
@@ -18,6 +17,7 @@ from numba import types
 from numba.core.ccallback import CFunc
 
 from .code_cache import CodeCache
+from .compiling import uncollected
 from .pipeline import PartCompiler, StraightCompiler, WholeCompiler
 
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
@@ -71,19 +71,6 @@ def callback(
     with uncollected():
         code.compile()
     return code
-
-
-@contextlib.contextmanager
-def uncollected() -> Iterator[None]:
-    """Within, Python's collector of cycles rests: the compiler makes so many objects that it would
-    take a fifteenth of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def dense(x: np.ndarray) -> np.ndarray:

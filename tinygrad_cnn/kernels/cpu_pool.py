@@ -123,7 +123,7 @@ def put(task, first, last, part):
 @shared
 def rows_total(task, first, last, part):
     """The sum of each window, times a factor."""
-    x, window, step, padding, dilation, factor, z = arguments(task)
+    x, (tall, broad), (down, across), (top, left), (apart, aside), factor, z = arguments(task)
     _, h, w, c = x.shape
     _, ps, qs, _ = z.shape
     factor = z.dtype.type(factor)
@@ -132,10 +132,10 @@ def rows_total(task, first, last, part):
         for q in range(qs):
             sums = z[k, p, q]
             sums[:] = 0
-            for r in range(window[0]):
-                i = p * step[0] - padding[0] + r * dilation[0]
-                for s in range(window[1]):
-                    j = q * step[1] - padding[1] + s * dilation[1]
+            for r in range(tall):
+                i = p * down - top + r * apart
+                for s in range(broad):
+                    j = q * across - left + s * aside
                     if i < 0 or i >= h or j < 0 or j >= w:
                         continue
                     row = x[k, i, j]
@@ -149,22 +149,22 @@ def rows_total(task, first, last, part):
 def rows_total_dx(task, first, last, part):
     """Zeros to which each number of u, times a factor, is added wherever its window lies; where
     windows cover every place once there need be no zeros."""
-    u, window, step, padding, dilation, factor, z = arguments(task)
+    u, (tall, broad), (down, across), (top, left), (apart, aside), factor, z = arguments(task)
     _, h, w, c = z.shape
     _, ps, qs, _ = u.shape
     factor = z.dtype.type(factor)
-    tiled = window == step and padding == (0, 0) and dilation == (1, 1)
-    tiled = tiled and ps * step[0] == h and qs * step[1] == w
+    tiled = tall == down and broad == across and top == left == 0 and apart == aside == 1
+    tiled = tiled and ps * down == h and qs * across == w
     for k in range(first, last):
         if not tiled:
             z[k] = 0
         for p in range(ps):
             for q in range(qs):
                 row = u[k, p, q]
-                for r in range(window[0]):
-                    i = p * step[0] - padding[0] + r * dilation[0]
-                    for s in range(window[1]):
-                        j = q * step[1] - padding[1] + s * dilation[1]
+                for r in range(tall):
+                    i = p * down - top + r * apart
+                    for s in range(broad):
+                        j = q * across - left + s * aside
                         if i < 0 or i >= h or j < 0 or j >= w:
                             continue
                         sums = z[k, i, j]
@@ -181,12 +181,13 @@ def rows_put(task, first, last, part):
     """Zeros to which u is added at `indices`; where one is outside, its sample does not fit."""
     u, indices, z, fits = arguments(task)
     _, count, c = u.shape
+    _, places, _ = z.shape
     for k in range(first, last):
         z[k] = 0
         for i in range(count):
             for a in range(c):
                 at = indices[k, i, a]
-                if at < 0 or at >= z.shape[1]:
+                if at < 0 or at >= places:
                     fits[k] = False
                 else:
                     z[k, at, a] += u[k, i, a]

@@ -184,7 +184,7 @@ def summed(s, v, pitch, d, breadth, lanes, channels, many, start, sums):
         )  # fmt: skip
 
 
-@Worker
+@functools.partial(Worker, straight=False)
 def weigh(words, first, last, part):
     """Items are blocks of tiles, or panels of the result and groups of channels."""
     s = record(words, Weighing)

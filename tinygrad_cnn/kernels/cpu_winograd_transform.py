@@ -22,18 +22,23 @@ from .winograd import matrix
 TRANSFORM = types.void(*[types.int64] * 8)  # the type of a transform
 
 
+@functools.cache
+def filled(number: float) -> ir.Constant:
+    """A vector of one number."""
+    return ir.Constant(VECTOR, [float(np.float32(number))] * LANES)
+
+
 def multiply_add(b, factor: float, x, total):
     """factor x + total, where `total` may be None for 0."""
     if total is None and factor == 1:
         return x
-    constant = ir.Constant(VECTOR, [float(np.float32(factor))] * LANES)
     if total is None:
-        return b.fmul(constant, x)
+        return b.fmul(filled(factor), x)
     if abs(factor) == 1:
         return b.fadd(total, x) if factor == 1 else b.fsub(total, x)
     kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
     fused = cgutils.get_or_insert_function(b.module, kind, f"llvm.fmuladd.v{LANES}f32")
-    return b.call(fused, [constant, x, total])
+    return b.call(fused, [filled(factor), x, total])
 
 
 def combined(b, factors, vectors):
@@ -103,8 +108,7 @@ def code(b, kind, vectors, sources, source, targets, target, bias, residuals, re
         if "residual" in more:
             value = b.fadd(value, load(b, place(residuals, index, residual), VECTOR))
         if "relu" in more:
-            zeros = ir.Constant(VECTOR, [0.0] * LANES)
-            value = b.select(b.fcmp_ordered("<=", value, zeros), zeros, value)
+            value = b.select(b.fcmp_ordered("<=", value, filled(0)), filled(0), value)
         return value
 
     columns = []

@@ -5,6 +5,9 @@ Only overlays import this: it needs Numba.
 """
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
 from .parallel import contracted
 
@@ -18,6 +21,20 @@ MANTISSA = np.int32(0x007FFFFF)
 SIXTH, C4, C5, C6, C7 = F(1 / 6), F(1 / 24), F(1 / 120), F(1 / 720), F(1 / 5040)
 
 
+@intrinsic
+def bits_of(typing, x):
+    """The bits of a float32 number, as a whole number."""
+    kind = ir.IntType(32)
+    return types.int32(types.float32), lambda context, b, signature, given: b.bitcast(*given, kind)
+
+
+@intrinsic
+def with_bits(typing, bits):
+    """The float32 number of these bits."""
+    kind = ir.FloatType()
+    return types.float32(types.int32), lambda context, b, signature, given: b.bitcast(*given, kind)
+
+
 @contracted
 def exp_single(x):
     """e^x in float32: 2^k e^r with |r| <= log(2) / 2, the second by its series. Results below
@@ -28,7 +45,7 @@ def exp_single(x):
     p = C5 + r * (C6 + r * C7)
     p = F(0.5) + r * (SIXTH + r * (C4 + r * p))
     p = F(1.0) + r * (F(1.0) + r * p)
-    half = np.int32((k + np.int32(126)) << np.int32(23)).view(np.float32)  # 2^(k - 1)
+    half = with_bits((k + np.int32(126)) << np.int32(23))  # 2^(k - 1)
     return (p + p) * half
 
 
@@ -43,8 +60,8 @@ def sigmoid_single(x):
     p = C5 + r * (C6 + r * C7)
     p = F(0.5) + r * (SIXTH + r * (C4 + r * p))
     p = F(1.0) + r * (F(1.0) + r * p)
-    scale = np.int32(F(t).view(np.int32) << np.int32(23))  # k in the place of the exponent
-    z = F(1.0) / (F(1.0) + np.int32(F(p).view(np.int32) + scale).view(np.float32))
+    scale = bits_of(t) << np.int32(23)  # k in the place of the exponent
+    z = F(1.0) / (F(1.0) + with_bits(bits_of(p) + scale))
     return z if x >= F(-88.0) else (F(0.0) if x < F(-88.0) else x)  # which is nan
 
 
@@ -57,7 +74,7 @@ def expm1_single(x):
     p = C5 + r * (C6 + r * C7)
     p = F(0.5) + r * (SIXTH + r * (C4 + r * p))
     p = r * (F(1.0) + r * p)
-    half = np.int32((k + np.int32(126)) << np.int32(23)).view(np.float32)
+    half = with_bits((k + np.int32(126)) << np.int32(23))
     z = half * p + (half - F(0.5))
     return z + z
 
@@ -75,9 +92,9 @@ def log1p_single(x):
     """log(1 + x) in float32: of u = 1 + x as k log 2 + log m with √½ <= m < √2, the second by the
     series of artanh; what u was rounded by counts at the slope of the logarithm."""
     u = F(1.0) + x
-    bits = F(u).view(np.int32) - HALF_ROOT
+    bits = bits_of(u) - HALF_ROOT
     k = bits >> np.int32(23)
-    m = np.int32((bits & MANTISSA) + HALF_ROOT).view(np.float32)
+    m = with_bits((bits & MANTISSA) + HALF_ROOT)
     s = (m - F(1.0)) / (m + F(1.0))
     q = s * s
     p = F(2 / 3) + q * (F(2 / 5) + q * (F(2 / 7) + q * (F(2 / 9) + q * F(2 / 11))))

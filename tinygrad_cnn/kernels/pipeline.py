@@ -6,11 +6,12 @@ LLVM's language, until it is linked into a `Whole`: what Python or a worker call
 
 Of Numba's passes over Python's code those are left out that look for what kernels do not have:
 closures, `with`, exceptions that are computed, branches that types decide, arrays in expressions.
-What Numba searches for each time that it meets it is put where it need not search, see `Operator`.
+What Numba searches for each time that it meets it is put where it need not search, see `Known`.
 
 Only overlays import this: it needs Numba.
 """
 
+import functools
 import operator
 from collections.abc import Callable
 
@@ -20,9 +21,12 @@ from numba.core import ir, typed_passes, types, untyped_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import FunctionPass, PassManager, register_pass
-from numba.core.utils import OPERATORS_TO_BUILTINS
+from numba.core.extending import _Intrinsic
+from numba.core.ir_utils import build_definitions
+from numba.core.ssa import reconstruct_ssa
+from numba.core.transforms import canonicalize_cfg
 from numba.cpython.builtins import do_minmax
-from numba.extending import intrinsic, typeof_impl
+from numba.extending import intrinsic, models, register_model, typeof_impl
 
 # --- what is optimised and translated -------------------------------------------------------------
 
@@ -64,55 +68,63 @@ class Straight(Whole):
         tuning = binding.create_pipeline_tuning_options(speed_level=3)
         tuning.loop_vectorization = tuning.loop_interleaving = tuning.loop_unrolling = False
         builder = binding.create_pass_builder(self._codegen._tm, tuning)
-        passes = builder.getModulePassManager()
-        passes.add_refprune_pass()
-        passes.run(self._final_module, builder)
+        builder.getModulePassManager().run(self._final_module, builder)
 
 
 # --- what is found once ---------------------------------------------------------------------------
 
 
-class Operator(types.Callable, types.Opaque):
-    """One of Python's operators, whose signature for given types is found once.
+class Known(types.Callable, types.Opaque):
+    """A function of which the signature for given types is found once; see `known`.
 
-    Numba looks through ten lists each time that an operator is written down, and again for its
-    code.
+    Numba looks through up to thirty lists each time that an operator is written down, and again for
+    its code; of an intrinsic it asks all registries for news.
     """
 
     def __init__(self, function: Callable) -> None:
         self.function = function
         self.signatures = {}
-        super().__init__(f"Operator({function.__name__})")
+        self.kinds = {}
+        super().__init__(f"Known({function!r})")
+
+    @property
+    def key(self) -> Callable:
+        """What tells it from others."""
+        return self.function
 
     def get_call_type(self, context: object, args: tuple, kws: dict) -> object:
-        """The signature for operands of these types."""
-        found = self.signatures.get(args)
+        """The signature for arguments of these types."""
+        key = (args, *kws.items())
+        found = self.signatures.get(key)
         if found is None:
             kind = context.resolve_value_type(self.function)
-            found = self.signatures[args] = kind, kind.get_call_type(context, args, kws)
-        return found[1]
+            found = self.signatures[key] = kind.get_call_type(context, args, kws)
+            self.kinds[found.args] = kind
+        return found
 
     def get_call_signatures(self) -> tuple[list, bool]:
         """What there is to choose from: not told."""
         return [], True
 
     def get_impl_key(self, signature: object) -> object:
-        """What Numba knows the operator's code by."""
-        kind, _ = self.signatures[signature.args]
-        return kind.get_impl_key(signature)
+        """What Numba knows the function's code by."""
+        return self.kinds[signature.args].get_impl_key(signature)
 
 
-@typeof_impl.register(Operator)
-def operator_type(value: Operator, _: object) -> Operator:
-    """Numba's type of an Operator is itself."""
+register_model(Known)(models.OpaqueModel)
+
+
+@typeof_impl.register(Known)
+def type_of_known(value: Known, _: object) -> Known:
+    """Numba's type of it is itself."""
     return value
 
 
-def least(sign: Callable) -> Callable:
+def extreme(sign: Callable) -> Callable:
     """min or max of two numbers as instructions: Numba would compile a function for each type."""
 
     @intrinsic
-    def chosen(typing, x, y):
+    def found(typing, x, y):
         kind = typing.unify_types(types.unliteral(x), types.unliteral(y))
 
         def generate(context, b, signature, given):
@@ -120,38 +132,61 @@ def least(sign: Callable) -> Callable:
 
         return kind(kind, kind), generate
 
-    return chosen
+    return found
 
 
-KNOWN = {function: Operator(function) for function in OPERATORS_TO_BUILTINS}
-KNOWN |= {min: least(operator.lt), max: least(operator.gt)}
+INSTEAD = {min: extreme(operator.lt), max: extreme(operator.gt)}
 
 
-@register_pass(mutates_CFG=False, analysis_only=False)
-class UseKnown(FunctionPass):
-    """Put what is known in the place of Python's operators, and of min and max."""
+@functools.cache
+def known(function: Callable) -> Known:
+    """The one stand-in for a function, within what is compiled."""
+    return Known(INSTEAD.get(function, function))
 
-    _name = "use_known"
+
+# --- the passes -----------------------------------------------------------------------------------
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class Prepare(FunctionPass):
+    """Give each value a name of its own, and put what is known in the place of functions."""
+
+    _name = "prepare"
 
     def __init__(self) -> None:
         super().__init__()
 
     def run_pass(self, state: object) -> bool:
-        """Change the function's expressions."""
-        for block in state.func_ir.blocks.values():
+        """Change the function."""
+        function = state.func_ir
+        function.blocks = canonicalize_cfg(function.blocks)
+        state.func_ir = function = reconstruct_ssa(function)
+        function._definitions = build_definitions(function.blocks)
+        for block in function.blocks.values():
             for assignment in block.find_insts(ir.Assign):
                 told = assignment.value
-                if isinstance(told, ir.Expr):
-                    if told.op in ("binop", "inplace_binop"):
-                        told.fn = KNOWN[told.fn]
+                if isinstance(told, ir.Expr) and told.op in ("binop", "inplace_binop"):
+                    told.fn = known(told.fn)
                     if told.op == "inplace_binop":
-                        told.immutable_fn = KNOWN[told.immutable_fn]
-                elif isinstance(told, ir.Global) and told.value in (min, max):
-                    told.value = KNOWN[told.value]
+                        told.immutable_fn = known(told.immutable_fn)
+                elif isinstance(told, ir.Global) and (
+                    told.value in (min, max, bool) or isinstance(told.value, _Intrinsic)
+                ):
+                    told.value = known(told.value)
         return True
 
 
-# --- the passes -----------------------------------------------------------------------------------
+@register_pass(mutates_CFG=True, analysis_only=False)
+class JoinNames(typed_passes.PreLowerStripPhis):
+    """Give values one name again that are one variable's."""
+
+    _name = "join_names"
+
+    def run_pass(self, state: object) -> bool:
+        """Change the function."""
+        state.func_ir = function = self._strip_phi_nodes(state.func_ir)
+        function._definitions = build_definitions(function.blocks)
+        return True
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -212,11 +247,9 @@ class WholeCompiler(CompilerBase):
         for step in (
             untyped_passes.TranslateByteCode,
             untyped_passes.FixupArgs,
-            untyped_passes.IRProcessing,
-            untyped_passes.ReconstructSSA,
-            UseKnown,
+            Prepare,
             typed_passes.NopythonTypeInference,
-            typed_passes.PreLowerStripPhis,
+            JoinNames,
             typed_passes.IRLegalization,
             self.lowering,
             typed_passes.NoPythonBackend,

@@ -57,6 +57,10 @@ VECTORS = 2  # of columns, at most
 WIDTH = VECTORS * LANES  # columns of the widest tile
 VECTOR = ir.VectorType(FLOAT, LANES)
 
+# Constants are written down once, not wherever they are used: they are as long as vectors are.
+UNSET = ir.Constant(VECTOR, ir.Undefined)
+FIRST = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+
 
 def at(b, address, type_):
     """The address as a pointer to this type."""
@@ -68,6 +72,12 @@ def load(b, address, type_):
     value = b.load(at(b, address, type_))
     value.align = BYTES
     return value
+
+
+def spread(b, address):
+    """The number at an address in all lanes of a vector."""
+    number = b.insert_element(UNSET, load(b, address, FLOAT), ir.IntType(32)(0))
+    return b.shuffle_vector(number, UNSET, FIRST)
 
 
 def counting(b, count, carried):
@@ -110,8 +120,6 @@ def one_tile(b, rows, vectors, words):
     a, between, step, runs, count, length, cols, pitch, start, initial, z, line, ahead, pace = words
     kind = ir.FunctionType(VECTOR, [VECTOR] * 3)
     multiply_add = cgutils.get_or_insert_function(b.module, kind, f"llvm.fmuladd.v{LANES}f32")
-    none = ir.Constant(VECTOR, ir.Undefined)
-    first = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
 
     def place(base, distance, row, vector):
         corner = b.add(base, b.mul(distance, WORD(row)))
@@ -129,9 +137,7 @@ def one_tile(b, rows, vectors, words):
     columns = [load(b, place(right, WORD(0), 0, v), VECTOR) for v in range(vectors)]
     following = []
     for r in range(rows):
-        number = load(b, place(left, between, r, 0), FLOAT)
-        number = b.insert_element(none, number, ir.IntType(32)(0))
-        number = b.shuffle_vector(number, none, first)
+        number = spread(b, place(left, between, r, 0))
         for v in range(vectors):
             total = sums[r * vectors + v]
             following.append(b.call(multiply_add, [number, columns[v], total]))

@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .assembled import assembled
-from .simd import BYTES, FLOAT, LANES, ROWS, VECTOR, VECTORS, WORD, again, at, counting, load
+from .simd import BYTES, LANES, ROWS, VECTOR, VECTORS, WORD, again, at, counting, load, spread
 
 # The rows and columns of the largest block of `dots`: with its sums as many vectors as there are
 # rows and one more are in registers.
@@ -27,14 +27,6 @@ BLOCKS = [(i, j) for i in range(1, LEFT + 1) for j in range(1, RIGHT + 1)]
 SHORT = ROWS // 2
 STRIPS = [(i, j) for i in range(1, ROWS + 1) for j in range(1, VECTORS + 1)]
 STRIPS += [(i, 2 * VECTORS) for i in range(1, SHORT + 1)]
-
-
-def spread(b, address):
-    """The number at an address in all lanes of a vector."""
-    number = load(b, address, FLOAT)
-    none = ir.Constant(VECTOR, ir.Undefined)
-    first = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    return b.shuffle_vector(b.insert_element(none, number, ir.IntType(32)(0)), none, first)
 
 
 def multiply_add(b):

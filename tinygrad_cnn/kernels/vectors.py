@@ -27,6 +27,9 @@ LANE = ir.IntType(32)
 SIXTEEN = ir.VectorType(NUMBER, LANES)
 WHOLE = ir.VectorType(LANE, LANES)
 LONG = ir.VectorType(ir.IntType(64), LANES)
+ZERO = ir.Constant(SIXTEEN, [0.0] * LANES)
+FIRST = ir.Constant(WHOLE, [0] * LANES)
+COUNTED = ir.Constant(WHOLE, list(range(LANES)))
 
 
 class Vector(types.Type):
@@ -94,19 +97,12 @@ def place(b, address, kind):
 def repeated(b, value):
     """Sixteen times a number."""
     none = ir.Constant(ir.VectorType(value.type, LANES), ir.Undefined)
-    zeros = ir.Constant(WHOLE, [0] * LANES)
-    return b.shuffle_vector(b.insert_element(none, value, LANE(0)), none, zeros)
+    return b.shuffle_vector(b.insert_element(none, value, LANE(0)), none, FIRST)
 
 
 def first(b, count):
     """A mask of the first `count` lanes."""
-    lanes = ir.Constant(WHOLE, list(range(LANES)))
-    return b.icmp_signed("<", lanes, repeated(b, b.trunc(count, LANE)))
-
-
-def zero():
-    """Sixteen times 0."""
-    return ir.Constant(SIXTEEN, [0.0] * LANES)
+    return b.icmp_signed("<", COUNTED, repeated(b, b.trunc(count, LANE)))
 
 
 def masked(b, way, kind, *given):
@@ -147,7 +143,7 @@ def load_first(typing, address, count):
 
     def generate(context, b, kind, given):
         pointer = place(b, given[0], SIXTEEN)
-        return masked(b, "load", SIXTEEN, pointer, LANE(4), first(b, given[1]), zero())
+        return masked(b, "load", SIXTEEN, pointer, LANE(4), first(b, given[1]), ZERO)
 
     return VECTOR(types.int64, types.int64), generate
 
@@ -169,7 +165,7 @@ def only_first(typing, value, count):
     """The first `count` of sixteen numbers, and zeros."""
 
     def generate(context, b, kind, given):
-        return b.select(first(b, given[1]), given[0], zero())
+        return b.select(first(b, given[1]), given[0], ZERO)
 
     return VECTOR(VECTOR, types.int64), generate
 
@@ -179,7 +175,7 @@ def alive(typing, value):
     """One bit for each of sixteen numbers: whether it is above 0, or nan."""
 
     def generate(context, b, kind, given):
-        return b.bitcast(b.fcmp_unordered(">", given[0], zero()), BITS)
+        return b.bitcast(b.fcmp_unordered(">", given[0], ZERO), BITS)
 
     return types.uint16(VECTOR), generate
 
@@ -189,7 +185,7 @@ def chosen(typing, bits, value):
     """The numbers whose bit is set, and zeros."""
 
     def generate(context, b, kind, given):
-        return b.select(b.bitcast(given[0], MASK), given[1], zero())
+        return b.select(b.bitcast(given[0], MASK), given[1], ZERO)
 
     return VECTOR(types.uint16, VECTOR), generate
 
