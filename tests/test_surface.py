@@ -21,6 +21,7 @@ NAMES = {
         flip roll gather scatter scatter_add index_select take_along_dim tril triu diag
         relu leaky_relu elu autograd nn optim data models viz utils cuda
         backends kernels get_num_threads set_num_threads get_default_device set_default_device
+        graph_step
     """,
     "tg.Tensor": """
         shape ndim dtype device raw data requires_grad is_leaf grad grad_fn T mT numel size dim item

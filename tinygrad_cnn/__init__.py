@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from . import amp, autograd, backends, cuda, io, kernels, nn, ops, optim, random
 from .amp import GradScaler, autocast
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+from .capture import graph_step
 from .io import load, save
 from .kernels import (
     can_cast,

@@ -110,6 +110,7 @@ class Gate:
             found = kernels.quiet(kind, found)
         if found is not self.body or self.kind != "composite":  # whose body speaks gates
             found = kernels.rounding(kind, self.name, found)
+            found = kernels.written_down(kind, found)
         self.kernels[kind] = found
         return found
 

@@ -11,6 +11,7 @@ import numpy as np
 from . import kernels
 from .graph import HOOKED, backprop
 from .kernels import Device  # noqa: F401
+from .kernels.capture import read_by_host
 from .tensor_array import Numbers, array_of
 from .tensor_node import (  # noqa: F401  some for the layers above
     FREED,
@@ -132,6 +133,7 @@ class Tensor(Numbers):
 
         Raises: RuntimeError on the graph, TypeError on a device.
         """
+        read_by_host()
         if force:
             return kernels.backend(type(self.raw)).to_host(self.raw)
         if self.node is not None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from . import kernels
 from .kernels import Device, np
+from .kernels.capture import read_by_host
 from .kernels.shapes import axes_of
 from .tensor_text import text_of
 
@@ -109,10 +110,12 @@ class Numbers:
         """
         if self.raw.size != 1:
             raise RuntimeError(f"only a tensor of one element has an item, got shape {self.shape}")
+        read_by_host()
         return self.raw.item()
 
     def tolist(self) -> list | float | int | bool:
         """The numbers as nested lists."""
+        read_by_host()
         return self.raw.tolist()
 
     def __len__(self) -> int:
@@ -128,6 +131,7 @@ class Numbers:
     def __contains__(self, element: object) -> bool:
         if not isinstance(element, (Numbers, float, int, np.generic)):
             raise RuntimeError(f"a tensor contains numbers and tensors, not {element!r}")
+        read_by_host()
         return bool((self == element).raw.any())
 
     def __bool__(self) -> bool:
@@ -136,6 +140,7 @@ class Numbers:
                 f"a tensor of shape {self.shape} is neither true nor false; only a tensor of one "
                 "element is; use any() or all()"
             )
+        read_by_host()
         return bool(self.raw.item())
 
     def number(self) -> float | int | bool:
@@ -145,6 +150,7 @@ class Numbers:
         """
         if self.raw.size != 1:
             raise ValueError(f"only a tensor of one element is a number, got shape {self.shape}")
+        read_by_host()
         return self.raw.item()
 
     def __float__(self) -> float:
@@ -159,6 +165,7 @@ class Numbers:
                 "only a tensor of one whole number is an index, got shape "
                 f"{self.shape} and {self.dtype}"
             )
+        read_by_host()
         return int(self.raw.item())
 
     def __format__(self, spec: str) -> str:

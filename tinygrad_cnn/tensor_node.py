@@ -5,9 +5,12 @@ recording, and first-order backward runs on raw arrays. When gradients are to be
 again, `lifted` puts Tensors where the arrays stood, and the same rules record.
 """
 
+import operator
+
 from . import kernels
 from .graph import ALONE, HOOKED, WRITTEN, Node, check_stamps, references, stamp, tick
 from .kernels import SEVERAL
+from .kernels.capture import HERE, taken
 from .tensor_array import Numbers
 
 new = object.__new__
@@ -120,7 +123,7 @@ class TensorNode(Node):
         else:
             stamp(old.raw)
             with kernels.on(old.raw):
-                old.raw += arrived
+                taken(operator.iadd, old.raw, arrived)
 
 
 class Hooks:
@@ -207,6 +210,8 @@ def owned(g: object) -> object:
     if isinstance(g, Numbers):
         return g
     g = kernels.backend(type(g)).asarray(g)
+    if HERE.calls is not None:
+        return HERE.calls.owned(g)
     return g if references(g) <= ALONE and is_whole(g) else g.copy()
 
 
@@ -226,7 +231,7 @@ def added(old: object, g: object) -> object:
         with kernels.on(old):
             return old + g
     if isinstance(old, Numbers) or old.size < LARGE:
-        return old + g
+        return taken(operator.add, old, g)
     spare = references(old) <= ALONE and is_whole(old)  # first: a call holds on to its arguments
     return TensorNode.total(old, g, spare=spare)
 

@@ -5,6 +5,7 @@ What needs a GPU raises a RuntimeError with one sentence where there is none.
 Not yet confirmed on a GPU.
 """
 
+from ..capture import GraphStep, graph_step
 from .devices import (
     DeviceProperties,
     current_device,
@@ -27,7 +28,6 @@ from .memory import (
     memory_reserved,
     reset_peak_memory_stats,
 )
-from .step import GraphStep, graph_step
 from .streams import Event, Stream, current_stream, default_stream, stream
 
 __all__ = [

@@ -16,7 +16,7 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 
-from . import bfloat, cpu, meta, scalar
+from . import bfloat, cpu, meta, scalar, taping
 from .device import (  # noqa: F401  for the layers above
     KINDS,
     SEVERAL,
@@ -174,6 +174,11 @@ def rounding(kind: type, name: str, kernel: Callable) -> Callable:
     if name in cpu.PRODUCTS:
         kernel = bfloat.widened(kernel)
     return kernel if bfloat.WAITING else bfloat.rounded(kernel)
+
+
+def written_down(kind: type, kernel: Callable) -> Callable:
+    """A kernel whose calls a recorded step repeats, while one is being recorded on the CPU."""
+    return taping.taped(kernel) if taping.TAPED and backend(kind) is cpu else kernel
 
 
 @functools.cache

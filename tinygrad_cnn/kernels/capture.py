@@ -1,9 +1,10 @@
-"""A step of training that is being recorded as a CUDA graph: what the rest of the library asks.
+"""A step that is being recorded: what the rest of the library asks, and says.
 
-While a thread records, its kernels are written down and not run, and the host may not wait for
-them. What depends on numbers of the host reads them from memory that each replay writes first
-(`HERE.recording.start`), is run between two graphs (`on_host`), or is recorded anew when they
-change (`rely`). The recording itself is made by `tg.cuda.graph_step`.
+On a GPU the kernels of a recorded step are written down and not run, and the host may not wait for
+them; on the CPU calls are written down as they are made, see `taping`. What depends on numbers of
+the host reads them from memory that each replay writes first (`HERE.recording.start`), is done by
+the host at each replay (`on_host`), or is recorded anew when they change (`rely`). The recording
+itself is made by `tg.graph_step`.
 """
 
 import functools
@@ -12,16 +13,19 @@ from collections.abc import Callable
 
 
 class Here(threading.local):
-    """The recording under way in this thread, or None."""
+    """Of this thread: the recording under way, or None; and the calls that are written down for it
+    on the CPU, a `taping.Calls`, or None."""
 
     recording = None
+    calls = None
 
 
 HERE = Here()
+HOLDING: list[Callable] = []  # called with each array whose address machine code gets
 
 
 def on_host(function: Callable) -> Callable:
-    """`function`, which a recorded step calls at every replay, between two graphs.
+    """`function`, which a recorded step calls at every replay, between what is recorded.
 
     So it works with the host's numbers of that moment: a learning rate, a count of steps.
     """
@@ -35,10 +39,30 @@ def on_host(function: Callable) -> Callable:
     return call
 
 
+def taken(function: Callable, *args: object, **named: object) -> object:
+    """function(*args, **named): a step of NumPy's that a recording on the CPU repeats."""
+    if HERE.calls is None:
+        return function(*args, **named)
+    return HERE.calls.call(function, *args, **named)
+
+
 def rely(read: Callable[[], object]) -> None:
     """Say that what is being computed holds as long as `read()` returns what it does now."""
     if HERE.recording is not None:
         HERE.recording.relied.append((read, read()))
+
+
+def read_by_host() -> None:
+    """Nothing, unless a step is being recorded on the CPU.
+
+    Raises: RuntimeError then: numbers of a tensor go to Python, which no replay would repeat.
+    """
+    if HERE.calls is not None:
+        raise RuntimeError(
+            "graph_step: numbers of a tensor were read (item(), float(), bool(), numpy()) "
+            "within a step that is being recorded, and replays would not repeat it; return the "
+            "tensor and read it behind the step"
+        )
 
 
 def refuse(what: str) -> None:

@@ -6,6 +6,7 @@ number of threads.
 
 import numpy as np
 
+from .capture import taken
 from .compiled import FLOATS
 from .layout import order, ordered, orders
 from .parallel import arguments, shared
@@ -51,7 +52,7 @@ def bias_dx(g):
         lines = ordered(g, axes).reshape(-1, channels)
         z = np.empty((-(-len(lines) // LINES), channels), g.dtype)
         sums_across(g.size, len(z), lines, z)
-        return z.sum(0)
+        return taken(np.sum, z, 0)
     if axes == columns:
         lines = ordered(g, axes).reshape(channels * g.shape[2], -1)
         shape, axis = (channels, g.shape[2]), 1
@@ -60,4 +61,4 @@ def bias_dx(g):
         shape, axis = (n, channels), 0
     z = np.empty(len(lines), g.dtype)
     sums(g.size, len(z), lines, z)
-    return z.reshape(shape).sum(axis)
+    return taken(np.sum, z.reshape(shape), axis)

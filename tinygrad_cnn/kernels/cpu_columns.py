@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import converted
+from .capture import taken
 from .cpu import CALM
 from .cpu_columns_work import Filling, Gathering, Sweep, Weighing, fill, gather, sweep, weigh
 from .layout import as_columns, empty_columns, in_columns
@@ -120,7 +121,7 @@ def planned(image: tuple, weights: np.ndarray, result: tuple, h: Axis, w: Axis) 
 
 def swept(plan: Plan, x: np.ndarray, z: np.ndarray, w: np.ndarray, bias: np.ndarray) -> None:
     """Write the sums of windows of x (C, H, W, lanes) in z (K, P, Q, lanes)."""
-    w = w.take(plan.weights)
+    w = taken(np.take, w, plan.weights)
     task = plan.task.copy()
     task[ADDRESSES] = address(x), address(w), address(bias), address(z) + plan.first
     run(sweep, plan.items, task)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .capture import taken
 from .cpu_columns_work import Filling, fill
 from .served import refused
 from .simd import LANES, ROWS, WIDTH
@@ -123,7 +124,7 @@ def linear_dw(g, x):
     rows = turned(x)
     dw = np.empty((g.shape[1], rows.shape[1]), np.float32)
     product(g.T, rows, dw)
-    return dw if dw.shape[1] == x.shape[1] else dw[:, : x.shape[1]].copy()
+    return dw if dw.shape[1] == x.shape[1] else taken(np.copy, dw[:, : x.shape[1]])
 
 
 def turned(x: np.ndarray) -> np.ndarray:

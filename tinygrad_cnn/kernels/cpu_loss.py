@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from .capture import taken
 from .compiled import dense
 from .exponential import exp_single
 from .parallel import arguments, fused, shared
@@ -109,8 +110,13 @@ def cross_entropy(x, target, weight, *, ignore_index, label_smoothing, reduction
     z = np.empty(len(x), np.float64)
     surprises(x.size, len(x), dense(x), *how, z)
     if reduction == "none":
-        return z.astype(x.dtype)
-    return np.asarray(z.sum(), x.dtype)
+        return taken(np.ndarray.astype, z, x.dtype)
+    return taken(total, z, x.dtype)
+
+
+def total(z, dtype):
+    """The sum of z as an array of this dtype."""
+    return np.asarray(z.sum(), dtype)
 
 
 def class_cross_entropy_dx(g, x, target, weight, *, ignore_index, label_smoothing, reduction):

@@ -143,15 +143,22 @@ def sgd(task, first, last, part):
 
 def sgd_step(rows, *, sign, lr, momentum, dampening, weight_decay, nesterov):
     """Change the parameters of rows (parameter, momentum_buffer, gradient); without momentum
-    (parameter, gradient)."""
+    (parameter, gradient).
+
+    Returns: a function that gives the step, where it is recorded, other settings.
+    """
     table = table_of(rows)
     if table is None:
         return refused(TAKEN)
-    settings = np.array([sign, lr, momentum, 1.0 - dampening, weight_decay], table.dtype)
+    numbers = np.array([sign, lr, momentum, 1.0 - dampening, weight_decay], table.dtype)
     with_momentum = momentum != 0
     arrays = table.with_gradients(rows)
-    sgd(table.work, table.blocks, *arrays, settings, with_momentum, bool(nesterov))
-    return None
+    sgd(table.work, table.blocks, *arrays, numbers, with_momentum, bool(nesterov))
+
+    def refresh(*, sign, lr, momentum, dampening, weight_decay, nesterov):
+        numbers[:] = (sign, lr, momentum, 1.0 - dampening, weight_decay)
+
+    return refresh
 
 
 # --- Adam -----------------------------------------------------------------------------------------
@@ -188,12 +195,18 @@ def adam_step(rows, *, sign, rates, betas, eps, decay, shrink):
 
     rates: for each row what both means are multiplied by, lr / (1 - beta1^t) and
     1 / √(1 - beta2^t). decay: of the weights by the gradient. shrink: of the weights by themselves.
+
+    Returns: a function that gives the step, where it is recorded, other settings.
     """
     table = table_of(rows)
     if table is None:
         return refused(TAKEN)
-    kept = (1.0 - betas[0], 1.0 - betas[1])
-    settings = np.array([sign, *kept, eps, decay, shrink], table.dtype)
-    per_row = np.array(rates).astype(table.dtype)
-    adam(table.work, table.blocks, *table.with_gradients(rows), per_row, settings)
-    return None
+    numbers, per_row = np.empty(6, table.dtype), np.empty((len(rows), 2), table.dtype)
+
+    def refresh(*, sign, rates, betas, eps, decay, shrink):
+        numbers[:] = (sign, 1.0 - betas[0], 1.0 - betas[1], eps, decay, shrink)
+        per_row[:] = rates
+
+    refresh(sign=sign, rates=rates, betas=betas, eps=eps, decay=decay, shrink=shrink)
+    adam(table.work, table.blocks, *table.with_gradients(rows), per_row, numbers)
+    return refresh

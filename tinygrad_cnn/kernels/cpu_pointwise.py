@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import BACKENDS, FORMULAS, PLANS
+from .capture import taken
 from .compiled import FLOATS
 from .error_function import erf_single, erfc_single  # noqa: F401  texts name them
 from .exponential import (  # noqa: F401
@@ -138,9 +139,14 @@ def flat(x, z):
     otherwise."""
     if x.strides == z.strides and x.flags.behaved:
         return x.ravel("K")
+    return taken(laid_like, x, z).ravel("K")
+
+
+def laid_like(x, z):
+    """A copy of x that lies as z does."""
     like = np.empty_like(z, x.dtype)
     like[...] = x
-    return like.ravel("K")
+    return like
 
 
 def swept(function: Callable, *inputs, **settings):

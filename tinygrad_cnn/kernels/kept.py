@@ -16,6 +16,7 @@ from collections.abc import Callable, Hashable
 
 import numpy as np
 
+from .capture import HERE
 from .simd_digest import digest_address
 from .threads import get_num_threads
 from .workers import address, launch
@@ -37,6 +38,11 @@ KEPT: dict[int, Kept] = {}  # by the array's id, as long as it lives
 
 def digested(*arrays: np.ndarray | None) -> bytes:
     """The digests of contiguous arrays of float32 or float64 numbers; None counts as no numbers."""
+    return digesting(*arrays)()
+
+
+def digesting(*arrays: np.ndarray | None) -> Callable[[], bytes]:
+    """A function of no arguments that returns the digests of arrays, as long as they live."""
     blocks = []
     for a in arrays:
         begin, count = (0, 0) if a is None else (address(a), a.nbytes // 4)
@@ -49,8 +55,12 @@ def digested(*arrays: np.ndarray | None) -> bytes:
         words += (*block, place + 8 * i)
     large = len(blocks) > len(arrays)
     parts = min(get_num_threads(), len(blocks)) if large else 1
-    launch(digest_address(), words, len(blocks), parts)
-    return digests.tobytes()
+
+    def digest() -> bytes:
+        launch(digest_address(), words, len(blocks), parts)
+        return digests.tobytes()
+
+    return digest
 
 
 def kept(name: Hashable, make: Callable[[], object], w: np.ndarray, *others: object) -> object:
@@ -65,6 +75,8 @@ def kept(name: Hashable, make: Callable[[], object], w: np.ndarray, *others: obj
     found = KEPT.get(id(w))
     if found is None:
         found = KEPT[id(w)] = Kept(w)
+    if HERE.calls is not None:
+        return relied_on(name, make, found, arrays)
     now = digested(*arrays)
     before, thing = found.made.get(name, (None, None))
     if before != now:
@@ -73,4 +85,18 @@ def kept(name: Hashable, make: Callable[[], object], w: np.ndarray, *others: obj
     if thing is None:
         thing = make()
         found.made[name] = (now, thing)
+    return thing
+
+
+def relied_on(name: Hashable, make: Callable[[], object], found: Kept, arrays: tuple) -> object:
+    """As kept, for a step that is being recorded: it holds as long as the arrays do not change, if
+    they have come with the same numbers before; else every replay makes the thing anew."""
+    calls = HERE.calls
+    with calls.resting():
+        now = digested(*arrays)
+    before, thing = found.made.get(name, (None, None))
+    if thing is None or before != now:
+        return make()
+    calls.hold(thing)
+    calls.watch([a for a in arrays if a is not None], digesting)
     return thing

@@ -13,6 +13,8 @@ import math
 
 import numpy as np
 
+from .capture import taken
+
 
 def innermost(x: np.ndarray) -> np.ndarray:
     """x (N, C, *space) seen as (N, *space, C)."""
@@ -60,7 +62,7 @@ def order(x: np.ndarray) -> tuple[int, ...] | None:
 def ordered(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     """x with its axes in this order, contiguous; copied only where it does not lie so."""
     z = x.transpose(axes)
-    return z if z.flags.carray else np.array(z, order="C")
+    return z if z.flags.carray else taken(np.array, z, order="C")
 
 
 @functools.cache

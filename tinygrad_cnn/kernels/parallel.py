@@ -27,6 +27,7 @@ from numba.extending import intrinsic, models, register_model
 from numba.np.arrayobj import make_array, populate_array
 from numba.np.numpy_support import from_dtype
 
+from .capture import HOLDING
 from .compiled import FREE, callback, within
 from .threads import get_num_threads
 from .workers import HEAD, WORD, launch
@@ -145,6 +146,9 @@ class Shared:
         """Do the items of this work on so many numbers."""
         kinds, words = described(arguments)
         kinds = tuple(kinds)
+        if HOLDING:
+            for a in arguments:
+                HOLDING[-1](a)
         code = self.codes.get(kinds)
         if code is None:
             signature = types.void(Task(tuple(map(kind_of, kinds))), *SHARE)

@@ -32,7 +32,9 @@ from numba.extending import (
     register_model,
 )
 
+from .capture import HERE, HOLDING
 from .compiled import callback, compiled, within  # noqa: F401  within: for the other kernels
+from .taping import Launch
 from .threads import get_num_threads, hold_blas
 
 WORD = ir.IntType(64)
@@ -127,6 +129,22 @@ def launch(code: int, words: Sequence[int], items: int, parts: int) -> None:
     else:
         words = packer(len(words))(*words)  # which must live until all is done
         place = id(words) + BYTES
+    if HERE.calls is not None:
+        if type(words) is np.ndarray:  # which may say something else by the next launch
+            words = words.copy()
+            place = address(words)
+        HERE.calls.launch(Launch(code, place, items, parts), words)
+    start(code, place, items, parts)
+
+
+def repeat(launches: Sequence[Launch]) -> None:
+    """Have machine code that was launched before do its work again."""
+    for launch in launches:
+        start(*launch)
+
+
+def start(code: int, place: int, items: int, parts: int) -> None:
+    """Call machine code for each part of the work; place: the address of its words."""
     if parts == 1:
         alone(code, place, items)
     elif parts > 1:
@@ -260,6 +278,8 @@ HEAD = object.__basicsize__  # bytes of any Python object; an array's address co
 
 def address(x: np.ndarray) -> int:
     """Where the numbers of x begin: x.ctypes.data, in a fifth of the time."""
+    if HOLDING:
+        HOLDING[-1](x)
     return ctypes.c_ssize_t.from_address(id(x) + HEAD).value
 
 
