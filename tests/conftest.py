@@ -59,6 +59,7 @@ HOST = {
     "test_architecture.py": "reads the sources",
     "test_backends.py": "settings of the CPU",
     "test_demos.py": "demos choose their devices themselves",
+    "capture": "recorded steps of the CPU; test_cuda.py has those of GPUs",
     "test_cuda.py": "brings a double of several devices along",
     "test_backend_option.py": "starts runs of its own",
     "test_double.py": "the double's self-test",

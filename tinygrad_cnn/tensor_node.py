@@ -222,7 +222,8 @@ def is_whole(g: object) -> bool:
 
 def is_spare(g: object) -> bool:
     """Whether nobody else has the array g, so that it may be written over."""
-    return references(g) <= ALONE and is_whole(g)
+    spare = references(g) <= ALONE and is_whole(g)
+    return spare if HERE.spares is None else HERE.spares.settled(spare)
 
 
 def added(old: object, g: object) -> object:
@@ -233,6 +234,8 @@ def added(old: object, g: object) -> object:
     if isinstance(old, Numbers) or old.size < LARGE:
         return taken(operator.add, old, g)
     spare = references(old) <= ALONE and is_whole(old)  # first: a call holds on to its arguments
+    if HERE.spares is not None:
+        spare = HERE.spares.settled(spare)
     return TensorNode.total(old, g, spare=spare)
 
 

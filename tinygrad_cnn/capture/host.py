@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..kernels import GATES, np
-from ..kernels.capture import HERE
+from ..kernels.capture import HERE, Spares
 from ..kernels.choice import SETTINGS
 from ..kernels.taping import Calls, Drawn, are_same, copies, put_back, root, writing
 from ..kernels.threads import get_num_threads
@@ -27,13 +27,15 @@ from .tape import Tape, detached, owners_of
 class HostTape(Tape):
     """The recording of a step on the CPU.
 
-    calls: what it holds. draws: by generator how many draws a step takes; starts of a replay are in
-    `counters`. owners: optimisers whose steps it repeats. replays: how many there have been.
-    refused: whether one was found not to do what fn does.
+    calls: what it holds. spares: which arrays may be written over. draws: by generator how many
+    draws a step takes; starts of a replay are in `counters`. owners: optimisers whose steps it
+    repeats. replays: how many there have been. refused: whether one was found not to do what fn
+    does.
     """
 
     def __init__(self, fn: Callable, warmup: int) -> None:
-        super().__init__(fn, warmup)
+        super().__init__(fn, max(1, warmup))  # of one the recording learns what is spare
+        self.spares = Spares()
         self.lock = threading.RLock()
         self.calls = Calls()
         self.draws: dict[Generator, int] = {}
@@ -49,7 +51,7 @@ class HostTape(Tape):
                 return self.fn(*args, **named)
             if self.left:
                 self.left -= 1
-                return self.fn(*args, **named)
+                return self.listened(args, named)
             if not self.parts:
                 return self.record(args, named)
             self.replays += 1
@@ -61,6 +63,14 @@ class HostTape(Tape):
 
     # --- recording ---
 
+    def listened(self, args: tuple, named: dict[str, Any]) -> Any:
+        """Run fn as it is, and remember which arrays were found to be free to be written over."""
+        self.spares = HERE.spares = Spares()
+        try:
+            return self.fn(*args, **named)
+        finally:
+            HERE.spares = None
+
     def record(self, args: tuple, named: dict[str, Any]) -> Any:
         """Record the step, which is done thereby.
 
@@ -70,11 +80,12 @@ class HostTape(Tape):
             args = tuple(map(self.static, args))
             named = {name: self.static(x) for name, x in named.items()}
             with writing(self.calls, GATES):
-                HERE.recording = self
+                HERE.recording, HERE.spares = self, self.spares
+                self.spares.place = 0
                 try:
                     self.results = detached(self.fn(*args, **named))
                 finally:
-                    HERE.recording = None
+                    HERE.recording = HERE.spares = None
         except BaseException:
             self.forget()
             raise

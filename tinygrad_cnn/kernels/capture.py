@@ -13,11 +13,33 @@ from collections.abc import Callable
 
 
 class Here(threading.local):
-    """Of this thread: the recording under way, or None; and the calls that are written down for it
-    on the CPU, a `taping.Calls`, or None."""
+    """Of this thread: the recording under way, or None; the calls that are written down for it on
+    the CPU, a `taping.Calls`, or None; and what says whether arrays may be written over while one
+    is, or is prepared, a `Spares`, or None."""
 
     recording = None
     calls = None
+    spares = None
+
+
+class Spares:
+    """Whether arrays may be written over, in the order in which it is asked.
+
+    A recording holds all arrays, so that by counting references none would ever be free. It is told
+    what was found when the same step ran as it is. Sums in place round otherwise than others.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[bool] = []
+        self.place: int | None = None  # None while answers are collected
+
+    def settled(self, spare: bool) -> bool:
+        """What was found, or is found now."""
+        if self.place is None:
+            self.found.append(spare)
+            return spare
+        self.place += 1
+        return self.place <= len(self.found) and self.found[self.place - 1]
 
 
 HERE = Here()
