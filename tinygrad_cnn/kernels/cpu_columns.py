@@ -15,9 +15,20 @@ from typing import NamedTuple
 import numpy as np
 
 from . import converted
-from .capture import taken
+from .compiled import dense
 from .cpu import CALM
-from .cpu_columns_work import Filling, Gathering, Sweep, Weighing, fill, gather, sweep, weigh
+from .cpu_columns_work import (
+    Filling,
+    Gathering,
+    Picking,
+    Sweep,
+    Weighing,
+    fill,
+    gather,
+    pick,
+    sweep,
+    weigh,
+)
 from .layout import as_columns, empty_columns, in_columns
 from .simd import LANES, ROWS, VECTORS, WIDTH
 from .simd_columns import LEFT, RIGHT, SHORT, dots_address, strip_address
@@ -121,9 +132,11 @@ def planned(image: tuple, weights: np.ndarray, result: tuple, h: Axis, w: Axis) 
 
 def swept(plan: Plan, x: np.ndarray, z: np.ndarray, w: np.ndarray, bias: np.ndarray) -> None:
     """Write the sums of windows of x (C, H, W, lanes) in z (K, P, Q, lanes)."""
-    w = taken(np.take, w, plan.weights)
+    w = dense(w)
+    weights = scratch(plan.weights.size)
+    run(pick, 1, Picking(address(w), address(plan.weights), address(weights), weights.size))
     task = plan.task.copy()
-    task[ADDRESSES] = address(x), address(w), address(bias), address(z) + plan.first
+    task[ADDRESSES] = address(x), address(weights), address(bias), address(z) + plan.first
     run(sweep, plan.items, task)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .simd import LANES
 from .simd_columns import call_dots, call_strip
-from .workers import Worker, clear, move, number, numbers, put, record, within
+from .workers import Worker, clear, move, number, numbers, places, put, record, within
 
 FEW = 8  # samples that are read by turns: lines of as many may want the same place in the cache
 
@@ -74,6 +74,25 @@ def fill(words, first, last, part):
         columns(s, s.x + 4 * (c * s.x_channel + h * s.x_line), inner)
         done = s.left + s.width
         clear(target + 4 * done * s.lanes, (s.line - done) * s.lanes)
+
+
+class Picking(NamedTuple):
+    """Weights to be brought into another order: w, which, z: addresses of the weights, of the
+    places of those that are taken (a table of int64 numbers), and of the result; count: of it."""
+
+    w: int
+    which: int
+    z: int
+    count: int
+
+
+@functools.partial(Worker, straight=False)
+def pick(words, first, last, part):
+    """One item, the weights."""
+    s = record(words, Picking)
+    w, which, z = numbers(s.w, 0), places(s.which, s.count), numbers(s.z, s.count)
+    for i in range(s.count):
+        z[i] = w[which[i]]
 
 
 class Sweep(NamedTuple):
