@@ -7,8 +7,9 @@ in eval mode under inference_mode(). All contestants compute by turns in one pro
 threads, short steps several times a turn; printed are medians in milliseconds, of wall time, on one
 thread of processor time, and PyTorch's time divided by ours: a ratio above 1 says that we are
 faster. The better of PyTorch's layouts is that of each workload. --compile adds torch.compile of
-the network in planes, where PyTorch finds a compiler; its ratio stands apart. --without-numba has
-ours compute with NumPy alone. Other programs on the machine disturb the figures.
+the network in planes, where PyTorch finds a compiler; its ratio stands apart. Small networks also
+run as recorded steps (`tg.graph_step`), against the same. --without-numba has ours compute with
+NumPy alone. Other programs on the machine disturb the figures.
 """
 
 import argparse
@@ -25,6 +26,7 @@ TITLE = "Whole networks against PyTorch"
 WARM_UP = 3
 QUICK = 3  # rounds
 WITHOUT = (0.4, 0.4)  # the goals of NumPy alone
+SMALL = ("lenet", "resnet20")  # networks whose steps are recorded too
 
 
 class Workload(NamedTuple):
@@ -135,30 +137,33 @@ def torch_vgg() -> Any:
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(512, 10))
 
 
-def ours(work: Workload) -> Callable[[], None]:
-    """One step of a workload here."""
+def ours(work: Workload, recorded: bool = False) -> Callable[[], None]:
+    """One step of a workload here, with `recorded` as `tg.graph_step` replays it."""
     import tinygrad_cnn as tg
 
     tg.manual_seed(0)
     images = tg.randn(work.batch, work.channels, work.side, work.side)
     model = our_network(work.network)
+    wrap = tg.graph_step if recorded else lambda step: step
     if not work.training:
         model.eval()
 
-        def infer() -> None:
+        @wrap
+        def infer(images: tg.Tensor) -> tg.Tensor:
             with tg.inference_mode():
-                model(images)
+                return model(images)
 
-        return infer
+        return lambda: infer(images)
     labels = tg.arange(work.batch) % work.classes
     optimizer = tg.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
 
-    def step() -> None:
+    @wrap
+    def step(images: tg.Tensor, labels: tg.Tensor) -> None:
         optimizer.zero_grad()
         tg.nn.functional.cross_entropy(model(images), labels).backward()
         optimizer.step()
 
-    return step
+    return lambda: step(images, labels)
 
 
 def theirs(work: Workload, rows: bool, compiled: bool = False) -> Callable[[], None]:
@@ -194,6 +199,8 @@ def theirs(work: Workload, rows: bool, compiled: bool = False) -> Callable[[], N
 def contestants(work: Workload, compiled: bool) -> dict[str, Callable[[], None]]:
     """One step of a workload in each library, by name."""
     steps = {"ours": ours(work), "planes": theirs(work, False), "rows": theirs(work, True)}
+    if work.network in SMALL:
+        steps["recorded"] = ours(work, recorded=True)
     if compiled:
         steps["compiled"] = theirs(work, False, compiled=True)
         try:
@@ -225,6 +232,9 @@ def measured(
     row["ratio"] = min(row["planes"], row["rows"]) / row["ours"]
     better = found["planes"] if row["planes"] < row["rows"] else found["rows"]
     row["noise"] = quartiles([a / b for a, b in zip(better, found["ours"], strict=True)])
+    if "recorded" in row:
+        row["recorded ratio planes"] = row["planes"] / row["recorded"]
+        row["recorded ratio"] = min(row["planes"], row["rows"]) / row["recorded"]
     if compiled:
         row["ratio compiled"] = row["compiled"] / row["ours"] if "compiled" in row else None
     row["goals"] = list(work.goals)
@@ -241,6 +251,9 @@ def line_of(name: str, row: dict[str, Any]) -> str:
     times = "".join(f"{row[key]:9.2f}" for key in ("ours", "planes", "rows"))
     goals = "({:g}, {:g})".format(*row["goals"])
     line = f"{name:<22}{times}{row['ratio planes']:8.2f}{row['ratio']:8.2f}  {goals}"
+    if "recorded" in row:
+        ratios = f"{row['recorded ratio planes']:.2f} {row['recorded ratio']:.2f}"
+        line += f" recorded: {row['recorded']:.2f} ms, {ratios}"
     if "ratio compiled" in row:
         ratio = row["ratio compiled"]
         line += " compiled: " + ("failed" if ratio is None else f"{ratio:.2f}")

@@ -65,18 +65,30 @@ def of_limits(found: dict) -> str:
     return table(["threads", "multiply-add peak, Gflop/s", "copy, GB/s", "triad, GB/s"], rows)
 
 
+def with_recorded(rows: dict) -> dict:
+    """The rows of networks, and one more behind each whose step was also replayed."""
+    found = {}
+    for name, row in rows.items():
+        found[name] = row
+        if "recorded" in row:
+            ratios = {key: row[f"recorded {key}"] for key in ("ratio planes", "ratio")}
+            same = {key: row[key] for key in ("planes", "rows", "goals")}
+            found[f"{name}, recorded"] = {**same, **ratios, "ours": row["recorded"]}
+    return found
+
+
 def of_networks(found: dict) -> str:
     """The table of whole networks."""
     heads = ["workload", "ours, ms", "PyTorch NCHW", "channels_last", "ratio to NCHW (goal)"]
     heads.append("ratio to the better (goal), half of the rounds")
     compiled = any("ratio compiled" in row for row in found["report"]["networks"].values())
     rows = []
-    for name, row in found["report"]["networks"].items():
+    for name, row in with_recorded(found["report"]["networks"]).items():
         planes, better = row["goals"]
-        low, high = row["noise"]
+        noise = ", {:.2f} – {:.2f}".format(*row["noise"]) if "noise" in row else ""
         cells = [name, *[number(row[key]) for key in ("ours", "planes", "rows")]]
         cells.append(f"{row['ratio planes']:.2f} ({planes:g})")
-        cells.append(f"{row['ratio']:.2f} ({better:g}), {low:.2f} – {high:.2f}")
+        cells.append(f"{row['ratio']:.2f} ({better:g}){noise}")
         if compiled:
             ratio = row.get("ratio compiled")
             cells.append("–" if ratio is None else f"{ratio:.2f}")
@@ -201,7 +213,7 @@ def summary(results: dict) -> str:
         found = results["networks"]
         rows = [
             [name, number(row["ours"]), f"{row['ratio planes']:.2f}", f"{row['ratio']:.2f}"]
-            for name, row in found["report"]["networks"].items()
+            for name, row in with_recorded(found["report"]["networks"]).items()
         ]
         heads = [
             "PyTorch's time divided by ours",

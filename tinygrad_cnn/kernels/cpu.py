@@ -31,7 +31,7 @@ NORMS = ("batch_norm", "batch_norm_dx", "running_norm")
 LOSSES = ("cross_entropy", "class_cross_entropy_dx")
 # On fewer numbers calling the compiled kernel costs more than it saves.
 LARGE = 4096
-LEAST = dict.fromkeys(("bias_dx", *LINEAR), LARGE)
+LEAST = {"bias_dx": LARGE}
 JOINING = ("join", "gradient_sum")
 LINES = ("pad_constant", "put_onto")
 
@@ -66,8 +66,14 @@ def is_worth_lines(x, *others, **settings):
     return x.ndim == 4 and x.size >= 16384 and x.strides[1] == x.itemsize
 
 
+def is_worth_linear(x, *others):
+    """Whether the samples of x may lie innermost, of some hundred numbers."""
+    return x.size >= 512 and x.flags.fnc
+
+
 # As LEAST, for what is not a matter of the first array's size.
 WORTH = {"join": is_worth_joining} | dict.fromkeys(LINES, is_worth_lines)
+WORTH |= dict.fromkeys(LINEAR, is_worth_linear)
 
 
 def keep_pages():

@@ -194,6 +194,7 @@ class Calls:
     the arrays among the arguments of calls; made: the ids of those that calls have made. given: of
     those that somebody owns. watched: the arrays whose numbers a recording relies on, by the ids of
     the owners of their memory; digesting: what makes the function that digests them.
+    rooms: memory that each outermost call may use anew, of which `used` are in use.
     """
 
     def __init__(self) -> None:
@@ -202,6 +203,8 @@ class Calls:
         self.taken: dict[int, np.ndarray] = {}
         self.made: set[int] = set()
         self.depth = 0
+        self.rooms: list[np.ndarray] = []
+        self.used = 0
         self.watched: dict[int, np.ndarray] = {}
         self.digesting: Callable | None = None
         self.given: set[int] = set()
@@ -209,6 +212,15 @@ class Calls:
     def hold(self, thing: object) -> None:
         """Keep a thing alive as long as the recording."""
         self.held[id(thing)] = thing
+
+    def room(self, size: int) -> np.ndarray:
+        """Memory for so many float32 numbers until the outermost call returns; those after it use
+        the same, as they would without a recording."""
+        if self.used == len(self.rooms) or self.rooms[self.used].size < size:
+            self.rooms.insert(self.used, np.empty(size, np.float32))
+            self.hold(self.rooms[self.used])
+        self.used += 1
+        return self.rooms[self.used - 1][:size]
 
     def launch(self, launch: Launch, words: object) -> None:
         """Write a launch down; words: what lies at the address of its words."""
@@ -218,6 +230,8 @@ class Calls:
     def call(self, f: Callable, *args: Any, **named: Any) -> Any:
         """f(*args, **named), written down."""
         begin = len(self.parts)
+        if not self.depth:
+            self.used = 0
         taken = arrays_in(args, named)
         before = copies(taken)
         self.depth += 1
@@ -239,6 +253,8 @@ class Calls:
             self.hold(a)
         if not self.depth:  # others were made by calls, or for them
             self.taken.update((id(a), a) for a in taken)
+            kept = {root(a) for _, a in made.targets}
+            self.rooms = [room for room in self.rooms if id(room) not in kept]
         self.made |= {id(a) for _, a in made.targets}
         return made.result
 

@@ -139,8 +139,17 @@ def launch(code: int, words: Sequence[int], items: int, parts: int) -> None:
 
 def repeat(launches: Sequence[Launch]) -> None:
     """Have machine code that was launched before do its work again."""
-    for launch in launches:
-        start(*launch)
+    ready = 0
+    for code, place, items, parts in launches:
+        if parts == 1:
+            alone(code, place, items)
+        elif parts > 1:
+            if parts != ready:
+                ask_for(parts)
+                ready = parts
+            kernel = together()
+            with POOL:
+                kernel(code, place, items, parts)
 
 
 def start(code: int, place: int, items: int, parts: int) -> None:
@@ -148,13 +157,18 @@ def start(code: int, place: int, items: int, parts: int) -> None:
     if parts == 1:
         alone(code, place, items)
     elif parts > 1:
-        hold_blas()
+        ask_for(parts)
         kernel = together()
         with POOL:
-            threads = min(parts, numba.config.NUMBA_NUM_THREADS)
-            if numba.get_num_threads() != threads:
-                numba.set_num_threads(threads)
             kernel(code, place, items, parts)
+
+
+def ask_for(parts: int) -> None:
+    """Have the pool use as many threads for what this thread asks of it, if it has so many."""
+    hold_blas()
+    threads = min(parts, numba.config.NUMBA_NUM_THREADS)
+    if numba.get_num_threads() != threads:
+        numba.set_num_threads(threads)
 
 
 # --- what workers read and write ------------------------------------------------------------------
@@ -285,5 +299,5 @@ def address(x: np.ndarray) -> int:
 
 def scratch(size: int) -> np.ndarray:
     """Room for so many float32 numbers, from the beginning of a line of the cache."""
-    room = np.empty(size + 16, np.float32)
+    room = np.empty(size + 16, np.float32) if HERE.calls is None else HERE.calls.room(size + 16)
     return room[-address(room) // 4 % 16 :][:size]
