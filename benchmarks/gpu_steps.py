@@ -97,7 +97,7 @@ def ours(job: Job) -> Callable[[], object]:
             return model(images)
 
     step = train if job.training else infer
-    step = tg.cuda.graph_step(step) if job.recorded else step
+    step = tg.graph_step(step) if job.recorded else step
 
     def run() -> object:
         with contextlib.nullcontext() if job.cudnn else tg.backends.cudnn.flags(enabled=False):

@@ -198,17 +198,17 @@ def graph(report: Any, refusing: Callable = waiting_refused) -> None:
         report.add("a step waits for the GPU", f"{type(error).__name__}: {error}", "no", False)
     count = 8 if report.quick else 50
     plain = deterministic_losses(count)
-    replayed = deterministic_losses(count, tg.cuda.graph_step)
+    replayed = deterministic_losses(count, tg.graph_step)
     report.add(
         f"{count} replayed losses equal plain ones", plain == replayed, True, plain == replayed
     )
     apart = max(abs(a - b) for a, b in zip(plain, replayed, strict=True))
     report.add("largest difference of a loss", apart, 0.0, math.isfinite(apart) and apart < 1e-4)
     ones = tg.ones(1000, device="cuda")
-    drop = tg.cuda.graph_step(lambda x: tg.nn.functional.dropout(x, 0.5), warmup=1)
+    drop = tg.graph_step(lambda x: tg.nn.functional.dropout(x, 0.5), warmup=1)
     masks = {str(drop(ones).tolist()) for _ in range(6)}
     report.add("different masks in 6 calls", len(masks), 6, len(masks) == 6)
-    recorded, _ = small_training(tg.cuda.graph_step)
+    recorded, _ = small_training(tg.graph_step)
     for _ in range(5):
         recorded(images, labels)
     before = tg.cuda.memory_reserved()

@@ -230,8 +230,6 @@ class Calls:
     def call(self, f: Callable, *args: Any, **named: Any) -> Any:
         """f(*args, **named), written down."""
         begin = len(self.parts)
-        if not self.depth:
-            self.used = 0
         taken = arrays_in(args, named)
         before = copies(taken)
         self.depth += 1
@@ -255,6 +253,7 @@ class Calls:
             self.taken.update((id(a), a) for a in taken)
             kept = {root(a) for _, a in made.targets}
             self.rooms = [room for room in self.rooms if id(room) not in kept]
+            self.used = 0
         self.made |= {id(a) for _, a in made.targets}
         return made.result
 
