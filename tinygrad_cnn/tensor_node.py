@@ -87,7 +87,7 @@ class TensorNode(Node):
             pulled = gate.pull(self.grad, needs, saved)
         place = 0  # counted by hand: zip costs 0.1 us
         for g in pulled:
-            parent = parents[place]
+            parent = needs[place]  # a joint rule may return more than is asked for
             place += 1
             if g is None or parent is None:
                 continue

@@ -54,6 +54,25 @@ def test_only_wanted_gradients_are_computed(monkeypatch):
     assert calls == ["conv_dw", "conv_dx"]
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_leaves_that_are_not_asked_for_get_nothing_from_a_joint_rule(create_graph):
+    norm, images = tg.nn.BatchNorm2d(2), tg.randn(3, 2, 4, 4, requires_grad=True)
+    xs = [leaf(2), leaf(3)]
+    a, b = leaf(2, 3), leaf(3, 4)
+    layer = tg.nn.Conv2d(2, 2, 3)
+    cases = [
+        (norm(images), images, [*norm.parameters()]),
+        (tg.cat(xs), xs[0], xs[1:]),
+        (tg.einsum("ij,jk->ik", a, b), a, [b]),
+        (tg.nn.Sequential(layer, tg.nn.ReLU())(images), images, [*layer.parameters()]),
+    ]
+    for z, wanted, others in cases:
+        (g,) = grad((z * z).sum(), [wanted], create_graph=create_graph)
+        assert g.shape == wanted.shape
+        assert wanted.grad is None
+        assert [x.grad for x in others] == [None] * len(others)
+
+
 def test_only_what_a_wanted_rule_needs_is_kept():
     x, c = leaf(3), tg.ones(3, dtype="float64")
     assert (x * c).node.saved[1] is None

@@ -330,3 +330,94 @@ def test_gradients_that_two_leaves_share_are_two_arrays():
     for i in range(4):
         step(tg.ones(4) * i)
     assert not np.shares_memory(a.grad.raw, b.grad.raw)
+
+
+class Cubed(tg.autograd.Function):
+    """x³, as users write their own."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x * x
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return g * x * x * 3.0
+
+
+def penalised(model, images, labels):
+    """The loss, and the squared gradient for the images."""
+    images = images.detach().requires_grad_()
+    loss = F.cross_entropy(model(images), labels)
+    (slope,) = tg.autograd.grad(loss, images, create_graph=True)
+    return loss + (slope * slope).sum()
+
+
+def checkpointed(model, images, labels):
+    """The loss, by a region that is computed twice."""
+    inner = tg.utils.checkpoint.checkpoint(model[0], images, use_reentrant=False)
+    return F.cross_entropy(model[1:](inner), labels)
+
+
+def cast(model, images, labels):
+    """The loss in bfloat16 where autocast says so."""
+    with tg.autocast("cpu", dtype=tg.bfloat16):
+        return F.cross_entropy(model(images), labels)
+
+
+def hooked(model, images, labels):
+    """The loss of activations whose gradients a hook changes."""
+    inner = model[0](images)
+    inner.register_hook(lambda g: g * 0.5)
+    return F.cross_entropy(model[1:](inner), labels)
+
+
+def indexed(model, images, labels):
+    """The loss of some samples, and of chosen logits."""
+    z = model(images)
+    return F.cross_entropy(z[2:6], labels[2:6]) - z.gather(1, labels[:, None]).mean()
+
+
+def cubed(model, images, labels):
+    """The loss of a user's function of the images."""
+    return F.cross_entropy(model(Cubed.apply(images)), labels)
+
+
+def twice(model, images, labels):
+    """The loss, behind a gradient of its own for half of the batch."""
+    F.cross_entropy(model(images[:4]), labels[:4]).backward()
+    return F.cross_entropy(model(images[4:]), labels[4:])
+
+
+@pytest.mark.parametrize(
+    "loss_of",
+    [penalised, checkpointed, cast, hooked, indexed, cubed, twice],
+    ids=lambda f: f.__name__,
+)
+@pytest.mark.parametrize("scaled", [False, True])
+def test_losses_of_all_kinds_are_replayed(loss_of, scaled):
+    def run(wrap):
+        model = network(["conv", "norm, relu", "sigmoid"])
+        opt = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        scaler = tg.GradScaler("cpu", init_scale=64.0, growth_interval=3, enabled=scaled)
+
+        @wrap
+        def step(images, labels):
+            opt.zero_grad()
+            loss = loss_of(model, images, labels)
+            scaler.scale(loss).backward()
+            scaler.step(opt)
+            scaler.update()
+            return loss.detach()
+
+        losses = [step(images, labels).item() for images, labels in batches(9)]
+        return (
+            losses,
+            [p.detach().numpy().tobytes() for p in model.parameters()],
+            scaler.get_scale(),
+        )
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert run(recorded) == run(lambda fn: fn)

@@ -8,6 +8,7 @@ numbers that hold then.
 Replays are held against fn itself: the first, the second, the fourth, the eighth and so on.
 """
 
+import functools
 import gc
 import threading
 import warnings
@@ -29,8 +30,8 @@ class HostTape(Tape):
 
     calls: what it holds. spares: which arrays may be written over. draws: by generator how many
     draws a step takes; starts of a replay are in `counters`. owners: optimisers whose steps it
-    repeats. replays: how many there have been. refused: whether one was found not to do what fn
-    does.
+    repeats; others: GradScalers. replays: how many there have been. refused: whether one was found
+    not to do what fn does.
     """
 
     def __init__(self, fn: Callable, warmup: int) -> None:
@@ -41,6 +42,7 @@ class HostTape(Tape):
         self.draws: dict[Generator, int] = {}
         self.counters: dict[Generator, int] = {}
         self.owners: list[Any] = []
+        self.others: list[Any] = []
         self.replays = 0
         self.refused = False
 
@@ -95,9 +97,10 @@ class HostTape(Tape):
             self.relied.append((read, read()))
         return self.results
 
-    def pause(self, work: Callable) -> Any:
+    def pause(self, work: functools.partial) -> Any:
         """Do `work` now, and at every replay at this place, with what the host knows then."""
         restore = self.rely_on(owners_of(work))
+        self.others += [x for x in work.args if is_scaler(x) and x not in self.others]
 
         def again() -> None:
             restore()
@@ -139,6 +142,7 @@ class HostTape(Tape):
         self.draws.clear()
         self.counters.clear()
         self.owners.clear()
+        self.others.clear()
 
     # --- replaying ---
 
@@ -177,6 +181,7 @@ class HostTape(Tape):
         arrays = self.written()
         before = copies(arrays)
         known = [remembered(owner) for owner in self.owners]
+        scales = [other.state_dict() for other in self.others]
         counters = {generator: generator.counter for generator in self.draws}
         results = self.fn(*args, **named)
         after = copies(arrays)
@@ -185,6 +190,8 @@ class HostTape(Tape):
         put_back(arrays, before)
         for owner, what in zip(self.owners, known, strict=True):
             remind(owner, what)
+        for other, what in zip(self.others, scales, strict=True):
+            other.load_state_dict(what)
         for generator, counter in counters.items():
             generator.counter = counter
         self.load(args, named)
@@ -235,6 +242,11 @@ def holders(arrays: list[np.ndarray]) -> list[tuple[Tensor, np.ndarray]]:
         for x in gc.get_referrers(*arrays)
         if isinstance(x, Tensor) and id(x.raw) in known
     ]
+
+
+def is_scaler(x: Any) -> bool:
+    """Whether x is a GradScaler: it has a state, and no parameters."""
+    return hasattr(x, "load_state_dict") and not hasattr(x, "param_groups")
 
 
 def remembered(owner: Any) -> dict:
