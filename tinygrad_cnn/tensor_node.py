@@ -223,7 +223,7 @@ def is_whole(g: object) -> bool:
 def is_spare(g: object) -> bool:
     """Whether nobody else has the array g, so that it may be written over."""
     spare = references(g) <= ALONE and is_whole(g)
-    return spare if HERE.spares is None else HERE.spares.settled(spare)
+    return spare if HERE.spares is None else HERE.spares.settled(g, spare)
 
 
 def added(old: object, g: object) -> object:
@@ -235,7 +235,7 @@ def added(old: object, g: object) -> object:
         return taken(operator.add, old, g)
     spare = references(old) <= ALONE and is_whole(old)  # first: a call holds on to its arguments
     if HERE.spares is not None:
-        spare = HERE.spares.settled(spare)
+        spare = HERE.spares.settled(old, spare)
     return TensorNode.total(old, g, spare=spare)
 
 

@@ -28,15 +28,18 @@ from .tape import Tape, detached, owners_of
 class HostTape(Tape):
     """The recording of a step on the CPU.
 
-    calls: what it holds. spares: which arrays may be written over. draws: by generator how many
-    draws a step takes; starts of a replay are in `counters`. owners: optimisers whose steps it
-    repeats; others: GradScalers. replays: how many there have been. refused: whether one was found
-    not to do what fn does.
+    calls: what it holds. spares: which arrays may be written over; steady: whether that was so in
+    the last two of `calls_before` calls that ran fn as it is. draws: by generator how many draws a
+    step takes; starts of a replay are in `counters`. owners: optimisers whose steps it repeats;
+    others: GradScalers. replays: how many there have been. refused: whether one was found not to do
+    what fn does.
     """
 
     def __init__(self, fn: Callable, warmup: int) -> None:
-        super().__init__(fn, max(1, warmup))  # of one the recording learns what is spare
+        super().__init__(fn, max(1, warmup))
         self.spares = Spares()
+        self.steady = False
+        self.calls_before = 0
         self.lock = threading.RLock()
         self.calls = Calls()
         self.draws: dict[Generator, int] = {}
@@ -51,8 +54,8 @@ class HostTape(Tape):
         with self.lock:
             if self.refused:
                 return self.fn(*args, **named)
-            if self.left:
-                self.left -= 1
+            if self.left or not self.steady:
+                self.left = max(0, self.left - 1)
                 return self.listened(args, named)
             if not self.parts:
                 return self.record(args, named)
@@ -67,11 +70,16 @@ class HostTape(Tape):
 
     def listened(self, args: tuple, named: dict[str, Any]) -> Any:
         """Run fn as it is, and remember which arrays were found to be free to be written over."""
+        before = self.spares.found
         self.spares = HERE.spares = Spares()
+        self.steady = False
         try:
-            return self.fn(*args, **named)
+            results = self.fn(*args, **named)
         finally:
             HERE.spares = None
+        self.steady = self.calls_before > 0 and self.spares.found == before
+        self.calls_before += 1
+        return results
 
     def record(self, args: tuple, named: dict[str, Any]) -> Any:
         """Record the step, which is done thereby.
@@ -83,7 +91,7 @@ class HostTape(Tape):
             named = {name: self.static(x) for name, x in named.items()}
             with writing(self.calls, GATES):
                 HERE.recording, HERE.spares = self, self.spares
-                self.spares.place = 0
+                self.spares.tell()
                 try:
                     self.results = detached(self.fn(*args, **named))
                 finally:
@@ -137,12 +145,15 @@ class HostTape(Tape):
         """Be as before a recording that failed."""
         for generator, counter in self.counters.items():
             generator.counter = counter
+        self.forget_calls()
+
+    def forget_calls(self) -> None:
+        """Let go of what was recorded, and of its memory."""
         super().forget()
         self.calls = Calls()
-        self.draws.clear()
-        self.counters.clear()
-        self.owners.clear()
-        self.others.clear()
+        self.results = None
+        for each in (self.draws, self.counters, self.owners, self.others):
+            each.clear()
 
     # --- replaying ---
 
@@ -167,60 +178,76 @@ class HostTape(Tape):
         found = {id(a): a for a in (*self.calls.outside(), *raws(states)) if root(a) not in static}
         return [*found.values()]
 
-    def gradients(self) -> list[np.ndarray]:
-        """Those of the parameters of optimisers, as they are now."""
-        groups = [group for owner in self.owners for group in owner.param_groups]
-        return raws([p.grad for group in groups for p in group["params"]])
-
     def check(self, args: tuple, named: dict[str, Any]) -> Any:
         """Run fn as it is, then a replay from where it began, which is to write the same bits.
 
         Returns what fn did. If the replay writes others, a RuntimeWarning says where, and there
         will be no more replays.
         """
-        arrays = self.written()
-        before = copies(arrays)
-        known = [remembered(owner) for owner in self.owners]
-        scales = [other.state_dict() for other in self.others]
-        counters = {generator: generator.counter for generator in self.draws}
+        before = Snapshot(self)
         results = self.fn(*args, **named)
-        after = copies(arrays)
-        gradients = copies(self.gradients())
-        moved = {generator: generator.counter for generator in self.draws}
-        put_back(arrays, before)
-        for owner, what in zip(self.owners, known, strict=True):
-            remind(owner, what)
-        for other, what in zip(self.others, scales, strict=True):
-            other.load_state_dict(what)
-        for generator, counter in counters.items():
-            generator.counter = counter
-        self.load(args, named)
-        self.replay()
-        differing = [a.shape for a, b in zip(arrays, after, strict=True) if not are_same([a], [b])]
-        wrong = [f"an array of shape {shape} that the step writes" for shape in differing]
-        if not are_same(self.gradients(), gradients):
-            wrong.append("the gradients of parameters")
-        if not are_same(raws(self.results), raws(detached(results))):
-            wrong.append("what it returns")
-        if moved != {generator: generator.counter for generator in self.draws}:
-            wrong.append("the number of its random draws")
-        if not wrong:
+        after = Snapshot(self)
+        before.restore()
+        wrong = None
+        try:
+            self.load(args, named)
+            self.replay()
+        except RuntimeError as error:
+            wrong = f"the shapes of results ({error})"
+        wrong = wrong or after.difference(Snapshot(self))
+        if wrong is None and not are_same(raws(self.results), raws(detached(results))):
+            wrong = "what it returns"
+        if wrong is None:
             return self.results
-        put_back(arrays, after)
-        for generator, counter in moved.items():
-            generator.counter = counter
+        after.restore()
         self.refused = True
+        self.forget_calls()
         name = getattr(self.fn, "__qualname__", repr(self.fn))
         warnings.warn(
-            f"graph_step: a recording of {name} does not repeat {wrong[0]}; the step runs as it "
-            "is. A part of it is computed outside gates, as by NumPy, or depends on what the host "
-            "knows",
+            f"graph_step: a recording of {name} does not repeat {wrong}; the step runs as it is. A "
+            "part of it is computed outside gates, as by NumPy, or depends on what the host knows",
             RuntimeWarning,
             stacklevel=4,
         )
-        self.calls = Calls()
-        self.parts = []
         return results
+
+
+class Snapshot:
+    """All that a step may change, as it is now: arrays, gradients, states of optimisers, scales,
+    and how many random draws there have been."""
+
+    def __init__(self, tape: HostTape) -> None:
+        self.arrays = tape.written()
+        self.numbers = copies(self.arrays)
+        groups = [group for owner in tape.owners for group in owner.param_groups]
+        self.gradients = [(p, p.grad) for group in groups for p in group["params"]]
+        self.slopes = copies(raws([grad for _, grad in self.gradients]))
+        self.counts = [(owner, remembered(owner)) for owner in tape.owners]
+        self.scales = [(scaler, scaler.state_dict()) for scaler in tape.others]
+        self.draws = {generator: generator.counter for generator in tape.draws}
+
+    def restore(self) -> None:
+        """Let everything be as it was."""
+        put_back(self.arrays, self.numbers)
+        for p, grad in self.gradients:
+            p.grad = grad
+        put_back(raws([grad for _, grad in self.gradients]), self.slopes)
+        for owner, known in self.counts:
+            for p, state in known.items():
+                owner.state[p].update(state)
+        for scaler, state in self.scales:
+            scaler.load_state_dict(state)
+        for generator, counter in self.draws.items():
+            generator.counter = counter
+
+    def difference(self, other: "Snapshot") -> str | None:
+        """What is not the same in another one; None if all is."""
+        for a, b in zip(self.numbers, other.numbers, strict=True):
+            if not are_same([a], [b]):
+                return f"an array of shape {a.shape} that the step writes"
+        if not are_same(self.slopes, other.slopes):
+            return "the gradients of parameters"
+        return None if self.draws == other.draws else "the number of its random draws"
 
 
 def raws(results: Any) -> list[np.ndarray]:
@@ -255,9 +282,3 @@ def remembered(owner: Any) -> dict:
         p: {name: x for name, x in state.items() if not isinstance(x, Tensor)}
         for p, state in owner.state.items()
     }
-
-
-def remind(owner: Any, known: dict) -> None:
-    """Let an optimiser know what it knew."""
-    for p, state in known.items():
-        owner.state[p].update(state)

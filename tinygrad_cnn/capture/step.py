@@ -24,13 +24,13 @@ def graph_step(fn: Callable | None = None, *, warmup: int = 3) -> Callable:
             optimizer.step()
             return loss
 
-    Each call is one step. The first `warmup` calls (on the CPU at least one) with tensors of some
+    Each call is one step. The first `warmup` calls (on the CPU at least two) with tensors of some
     shapes, dtypes and devices run fn as it is, the next one records it, those after that replay
     what was recorded: on a GPU CUDA graphs, on the CPU the calls of kernels without the Python
     between them, which is half the time of a small network. Other shapes, or other arguments that
-    are no tensors, are recorded for themselves. The tensors that a replay returns are static: the
-    next one writes into them, so clone() what is to stay. A recording keeps the memory of all that
-    the step computes.
+    are no tensors, are recorded for themselves. The tensors that a replay returns are static and
+    off the graph: the next one writes into them, so clone() what is to stay. A recording keeps the
+    memory of all that the step computes.
 
     What fn does on the host is done when it is recorded and not again, but for what an optimiser
     and a GradScaler read: learning rates and counts of steps are those of each call. A scheduler's

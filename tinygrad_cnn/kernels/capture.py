@@ -26,20 +26,30 @@ class Spares:
     """Whether arrays may be written over, in the order in which it is asked.
 
     A recording holds all arrays, so that by counting references none would ever be free. It is told
-    what was found when the same step ran as it is. Sums in place round otherwise than others.
+    what was found when the same step ran as it is: sums in place round otherwise than others.
+
+    found: (shape and dtype of the array, the answer). waiting: what is still to be asked of them,
+    the next one last; None while answers are collected.
     """
 
     def __init__(self) -> None:
-        self.found: list[bool] = []
-        self.place: int | None = None  # None while answers are collected
+        self.found: list[tuple] = []
+        self.waiting: list[tuple] | None = None
 
-    def settled(self, spare: bool) -> bool:
-        """What was found, or is found now."""
-        if self.place is None:
-            self.found.append(spare)
+    def tell(self) -> None:
+        """From now on answer as was found."""
+        self.waiting = self.found[::-1]
+
+    def settled(self, a: object, spare: bool) -> bool:
+        """Whether the array a may be written over. spare: whether nobody holds it now."""
+        what = (a.shape, a.dtype)
+        if self.waiting is None:
+            self.found.append((what, spare))
             return spare
-        self.place += 1
-        return self.place <= len(self.found) and self.found[self.place - 1]
+        if not self.waiting or self.waiting[-1][0] != what:
+            self.waiting = []  # the step does something else: nothing is written over any more
+            return False
+        return self.waiting.pop()[1]
 
 
 HERE = Here()
