@@ -57,6 +57,7 @@ COURSE = {
         "handmade_features",
         "augmentation",
         "transfer_learning",
+        "recorded_step",
     ),
     "Further uses": (
         "sliding_window",
