@@ -10,7 +10,7 @@ import operator
 from . import kernels
 from .graph import ALONE, HOOKED, WRITTEN, Node, check_stamps, references, stamp, tick
 from .kernels import SEVERAL
-from .kernels.capture import HERE, taken
+from .kernels.capture import HERE, noted
 from .tensor_array import Numbers
 
 new = object.__new__
@@ -123,7 +123,7 @@ class TensorNode(Node):
         else:
             stamp(old.raw)
             with kernels.on(old.raw):
-                taken(operator.iadd, old.raw, arrived)
+                noted(operator.iadd, old.raw, arrived)
 
 
 class Hooks:
@@ -232,7 +232,7 @@ def added(old: object, g: object) -> object:
         with kernels.on(old):
             return old + g
     if isinstance(old, Numbers) or old.size < LARGE:
-        return taken(operator.add, old, g)
+        return noted(operator.add, old, g)
     spare = references(old) <= ALONE and is_whole(old)  # first: a call holds on to its arguments
     if HERE.spares is not None:
         spare = HERE.spares.settled(old, spare)

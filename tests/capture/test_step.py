@@ -187,6 +187,14 @@ def test_a_recording_holds_for_shapes_threads_and_modes():
         tg.set_num_threads(threads)
 
 
+def test_recordings_of_the_last_kinds_are_kept():
+    step = tg.graph_step(lambda x: x * 2, warmup=0)
+    for size in range(1, 20):
+        for _ in range(4):
+            assert step(tg.ones(size)).tolist() == [2.0] * size
+    assert len(step.tapes) == step.recordings == 16
+
+
 def test_what_is_not_repeated_is_found_out_and_never_replayed():
     counts = np.zeros(1, "float32")
     weight = tg.ones(3)

@@ -12,6 +12,8 @@ from .cuda import CudaTape
 from .host import HostTape
 from .tape import Tape
 
+KINDS = 16  # of arguments, whose recordings are kept
+
 
 def graph_step(fn: Callable | None = None, *, warmup: int = 3) -> Callable:
     """fn, a step of training or inference, recorded and replayed; also a decorator.
@@ -30,7 +32,7 @@ def graph_step(fn: Callable | None = None, *, warmup: int = 3) -> Callable:
     between them, which is half the time of a small network. Other shapes, or other arguments that
     are no tensors, are recorded for themselves. The tensors that a replay returns are static and
     off the graph: the next one writes into them, so clone() what is to stay. A recording keeps the
-    memory of all that the step computes.
+    memory of all that the step computes; those of the last 16 kinds of arguments are kept.
 
     What fn does on the host is done when it is recorded and not again, but for what an optimiser
     and a GradScaler read: learning rates and counts of steps are those of each call. A scheduler's
@@ -78,13 +80,20 @@ class GraphStep:
         tape = self.tapes.get(key)
         if on_host:
             if tape is None or tape.is_stale():
-                tape = self.tapes[key] = HostTape(self.fn, self.warmup)
+                tape = self.keep(key, HostTape(self.fn, self.warmup))
             return tape.run(args, named)
         with on(first):
             if tape is None or tape.is_stale():
                 left = self.warmup if tape is None else 0
-                tape = self.tapes[key] = CudaTape(self.fn, backend(type(first)), left)
+                tape = self.keep(key, CudaTape(self.fn, backend(type(first)), left))
             return tape.run(args, named)
+
+    def keep(self, key: tuple, tape: Tape) -> Tape:
+        """The tape, which from now on serves calls of this kind; the oldest of too many goes."""
+        self.tapes[key] = tape
+        while len(self.tapes) > KINDS:
+            self.tapes.pop(next(iter(self.tapes)))
+        return tape
 
     @property
     def recordings(self) -> int:

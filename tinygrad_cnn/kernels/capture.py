@@ -71,7 +71,7 @@ def on_host(function: Callable) -> Callable:
     return call
 
 
-def taken(function: Callable, *args: object, **named: object) -> object:
+def noted(function: Callable, *args: object, **named: object) -> object:
     """function(*args, **named): a step of NumPy's that a recording on the CPU repeats."""
     if HERE.calls is None:
         return function(*args, **named)

@@ -16,7 +16,7 @@ import numpy as np
 from numba import types
 from numba.core.ccallback import CFunc
 
-from .capture import taken
+from .capture import noted
 from .code_cache import CodeCache
 from .compiling import uncollected
 from .pipeline import PartCompiler, StraightCompiler, WholeCompiler
@@ -76,4 +76,4 @@ def callback(
 
 def dense(x: np.ndarray) -> np.ndarray:
     """x as the one kind of array that kernels are compiled for: C-contiguous and writable."""
-    return x if type(x) is np.ndarray and x.flags.carray else taken(np.array, x, order="C")
+    return x if type(x) is np.ndarray and x.flags.carray else noted(np.array, x, order="C")

@@ -6,7 +6,7 @@ number of threads.
 
 import numpy as np
 
-from .capture import taken
+from .capture import noted
 from .compiled import FLOATS
 from .layout import order, ordered, orders
 from .parallel import arguments, shared
@@ -52,7 +52,7 @@ def bias_dx(g):
         lines = ordered(g, axes).reshape(-1, channels)
         z = np.empty((-(-len(lines) // LINES), channels), g.dtype)
         sums_across(g.size, len(z), lines, z)
-        return taken(np.sum, z, 0)
+        return noted(np.sum, z, 0)
     if axes == columns:
         lines = ordered(g, axes).reshape(channels * g.shape[2], -1)
         shape, axis = (channels, g.shape[2]), 1
@@ -61,4 +61,4 @@ def bias_dx(g):
         shape, axis = (n, channels), 0
     z = np.empty(len(lines), g.dtype)
     sums(g.size, len(z), lines, z)
-    return taken(np.sum, z.reshape(shape), axis)
+    return noted(np.sum, z.reshape(shape), axis)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .capture import taken
+from .capture import noted
 from .cpu_columns_work import Filling, fill
 from .served import refused
 from .simd import LANES, ROWS, WIDTH
@@ -124,7 +124,7 @@ def linear_dw(g, x):
     rows = turned(x)
     dw = np.empty((g.shape[1], rows.shape[1]), np.float32)
     product(g.T, rows, dw)
-    return dw if dw.shape[1] == x.shape[1] else taken(np.copy, dw[:, : x.shape[1]])
+    return dw if dw.shape[1] == x.shape[1] else noted(np.copy, dw[:, : x.shape[1]])
 
 
 def turned(x: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from .capture import taken
+from .capture import noted
 from .compiled import dense
 from .exponential import exp_single
 from .parallel import arguments, fused, shared
@@ -110,8 +110,8 @@ def cross_entropy(x, target, weight, *, ignore_index, label_smoothing, reduction
     z = np.empty(len(x), np.float64)
     surprises(x.size, len(x), dense(x), *how, z)
     if reduction == "none":
-        return taken(np.ndarray.astype, z, x.dtype)
-    return taken(total, z, x.dtype)
+        return noted(np.ndarray.astype, z, x.dtype)
+    return noted(total, z, x.dtype)
 
 
 def total(z, dtype):

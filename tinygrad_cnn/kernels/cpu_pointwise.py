@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import BACKENDS, FORMULAS, PLANS
-from .capture import taken
+from .capture import noted
 from .compiled import FLOATS
 from .error_function import erf_single, erfc_single  # noqa: F401  texts name them
 from .exponential import (  # noqa: F401
@@ -139,7 +139,7 @@ def flat(x, z):
     otherwise."""
     if x.strides == z.strides and x.flags.behaved:
         return x.ravel("K")
-    return taken(laid_like, x, z).ravel("K")
+    return noted(laid_like, x, z).ravel("K")
 
 
 def laid_like(x, z):

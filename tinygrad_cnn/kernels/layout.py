@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from .capture import taken
+from .capture import noted
 
 
 def innermost(x: np.ndarray) -> np.ndarray:
@@ -62,7 +62,7 @@ def order(x: np.ndarray) -> tuple[int, ...] | None:
 def ordered(x: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
     """x with its axes in this order, contiguous; copied only where it does not lie so."""
     z = x.transpose(axes)
-    return z if z.flags.carray else taken(np.array, z, order="C")
+    return z if z.flags.carray else noted(np.array, z, order="C")
 
 
 @functools.cache

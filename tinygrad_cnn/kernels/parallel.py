@@ -146,9 +146,9 @@ class Shared:
         """Do the items of this work on so many numbers."""
         kinds, words = described(arguments)
         kinds = tuple(kinds)
-        if HOLDING:
+        for hold in HOLDING:
             for a in arguments:
-                HOLDING[-1](a)
+                hold(a)
         code = self.codes.get(kinds)
         if code is None:
             signature = types.void(Task(tuple(map(kind_of, kinds))), *SHARE)

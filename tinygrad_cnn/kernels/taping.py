@@ -1,7 +1,7 @@
 """Calls on the CPU, written down as they are made, so that they can be made again on new numbers.
 
 What is written down are the calls of kernels and of rules, by the gates that make them, and of what
-`capture.taken` names. A call is repeated in one of two ways. Where all that it did was to have
+`capture.noted` names. A call is repeated in one of two ways. Where all that it did was to have
 machine code launched, the launches are repeated, on the same memory: then nothing of Python is
 left. Otherwise the function is called again, and its results are copied to where the first lie.
 

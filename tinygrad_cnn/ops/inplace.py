@@ -11,7 +11,7 @@ import operator
 
 from ..graph import STATE, stamp
 from ..kernels import can_cast, is_float, np, on
-from ..kernels.capture import taken
+from ..kernels.capture import noted
 from ..tensor import Tensor, wrap
 from . import (
     activation,
@@ -110,7 +110,7 @@ def write(x: Tensor, name: str, gate, *args) -> Tensor:
     if z.shape != x.shape:
         raise RuntimeError(f"{name}: a result of shape {z.shape} for a tensor of {x.shape}")
     with on(x.raw):
-        taken(operator.setitem, x.raw, ..., z.raw)
+        noted(operator.setitem, x.raw, ..., z.raw)
     stamp(x.raw)
     return x
 
@@ -127,7 +127,7 @@ def put(x: Tensor, key, value) -> Tensor:
         value = value[0]  # NumPy takes leading axes of size 1 for more than one element
     try:
         with np.errstate(all="ignore"), on(x.raw):
-            taken(operator.setitem, x.raw, key, rounded(x, value))
+            noted(operator.setitem, x.raw, key, rounded(x, value))
     except OverflowError as error:
         raise RuntimeError(f"{x.dtype} cannot hold {value}") from error
     stamp(x.raw)
