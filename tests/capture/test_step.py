@@ -187,6 +187,18 @@ def test_a_recording_holds_for_shapes_threads_and_modes():
         tg.set_num_threads(threads)
 
 
+def test_images_in_another_order_of_memory_are_recorded_for_themselves():
+    model = network(["conv", "norm, relu"])
+    step = tg.graph_step(lambda x: model(x).sum(), warmup=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for images, _ in batches(6):
+            rows = images.permute(0, 2, 3, 1).clone().permute(0, 3, 1, 2)
+            for x in (images, rows):
+                assert step(x).item() == model(x).sum().item()
+    assert step.recordings == 2
+
+
 def test_recordings_of_the_last_kinds_are_kept():
     step = tg.graph_step(lambda x: x * 2, warmup=0)
     for size in range(1, 20):

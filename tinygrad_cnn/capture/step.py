@@ -107,7 +107,8 @@ def kind_of(argument: Any) -> Any:
     Raises: TypeError for an argument that cannot be compared.
     """
     if isinstance(argument, Tensor):
-        return argument.shape, str(argument.dtype), str(argument.device), argument.requires_grad
+        layout = argument.shape, argument.stride(), str(argument.dtype), str(argument.device)
+        return *layout, argument.requires_grad
     try:
         hash(argument)
     except TypeError:
