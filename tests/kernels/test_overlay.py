@@ -88,6 +88,32 @@ def test_a_numba_that_cannot_be_used_leaves_numpy_and_is_reported(tmp_path, erro
 
 
 @numba_needed
+def test_kernels_that_cannot_be_compiled_leave_numpy_and_are_reported():
+    code = """
+import tinygrad_cnn as tg
+from tinygrad_cnn.kernels.compiled import CFunc
+def compile(self):
+    raise AttributeError("no such pass")
+CFunc.compile = compile
+"""
+    train = """
+model = tg.nn.Sequential(tg.nn.Conv2d(3, 16, 3), tg.nn.BatchNorm2d(16), tg.nn.ReLU())
+images = tg.randn(16, 3, 20, 20)
+for _ in range(2):
+    model(images).square().mean().backward()
+assert model[0].weight.grad.isfinite().all()
+print(kernels.report())
+"""
+    out = python(code + USE.replace('assert "numba"', '"numba"') + train)
+    assert "cpu_conv cannot be used: " in out
+    assert " cannot be compiled: no such pass\n" in out
+    row = next(line for line in out.splitlines() if line.startswith("conv "))
+    assert row.split()[1:] == ["cpu_conv.conv", "3", "0"]
+    assert "cpu_gemm.conv" in out
+    assert "cpu_norm cannot be used: " in out
+
+
+@numba_needed
 def test_the_environment_chooses_the_reference():
     code = USE + "print('numba' in sys.modules, kernels.report() == {})"
     assert python(code, TINYGRAD_CNN_KERNELS="reference") == "False True\n"

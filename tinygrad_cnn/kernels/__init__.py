@@ -186,19 +186,26 @@ def overlaid(name: str, home: str, plain: Callable) -> Callable:
     """The function `name` of the module `home`, which is imported at the first call; and `plain`
     where the module cannot be imported or the function returns NotImplemented."""
     find = functools.cache(lambda: getattr(overlay(home), name, None))
-    return counted(name, f"{home}.{name}", find, plain)
+    return counted(name, f"{home}.{name}", find, plain, give_up)
 
 
 @functools.cache
 def overlay(home: str) -> ModuleType | None:
     """The module of an overlay; another or None if it cannot be imported, as where Numba does not
     work with this NumPy, or is not what it was: the library then is slower, not broken."""
-    try:
-        return importlib.import_module(f".{home}", __name__)
-    except Exception as error:
-        UNUSABLE[home] = str(error)
-        instead = cpu.INSTEAD.get(home)
-        return None if instead is None else overlay(instead)
+    if home not in UNUSABLE:
+        try:
+            return importlib.import_module(f".{home}", __name__)
+        except Exception as error:
+            UNUSABLE[home] = str(error)
+    instead = cpu.INSTEAD.get(home)
+    return None if instead is None else overlay(instead)
+
+
+def give_up(home: str, why: str) -> None:
+    """From now on do without an overlay whose kernels cannot be compiled."""
+    UNUSABLE[home] = why
+    overlay.cache_clear()
 
 
 def is_reference(choice: str) -> bool:

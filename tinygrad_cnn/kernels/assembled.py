@@ -15,7 +15,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 
 from .code_cache import CodeCache
-from .compiling import tell, uncollected
+from .compiling import compiling, tell
 
 WORD = ir.IntType(64)
 NAME = "code"
@@ -35,7 +35,7 @@ def assembled(write: Callable, count: int) -> int:
         cache = CodeCache(write, {})
     code = None if cache is None else cache.load(count, target)
     if code is None:
-        with uncollected():
+        with compiling(write):
             code = translated(write, count, target)
         if cache is not None:
             tell(cache.name, False)

@@ -18,7 +18,7 @@ from numba.core.ccallback import CFunc
 
 from .capture import noted
 from .code_cache import CodeCache
-from .compiling import uncollected
+from .compiling import compiling
 from .pipeline import PartCompiler, StraightCompiler, WholeCompiler
 
 FLOATS = (np.dtype("float32"), np.dtype("float64"))
@@ -69,7 +69,7 @@ def callback(
     code = CFunc(function, (signature.args, signature.return_type), {}, options, compiler)
     with contextlib.suppress(RuntimeError):
         code._cache = CodeCache(function, {**options, "straight": straight})
-    with uncollected():
+    with compiling(function):
         code.compile()
     return code
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from types import ModuleType
 
+from .compiling import NotCompiled
+
 BODY = "body"  # instead of a kernel: the gate's body, or what the backend has below its overlay
 FLOATS = {"f", "d"}  # the dtypes that kernels are compiled for
 LIMIT = 4096  # cases: in a process that meets more their shapes are not told apart
@@ -163,11 +165,14 @@ def is_array(x: object) -> bool:
     return hasattr(x, "shape") and hasattr(x, "dtype")
 
 
-def counted(name: str, kernel: str, find: Callable, plain: Callable) -> Callable:
+def counted(
+    name: str, kernel: str, find: Callable, plain: Callable, give_up: Callable | None = None
+) -> Callable:
     """A function that computes the gate `name` by what `find` finds, and counts how.
 
     `plain` computes where nothing is found or it returns NotImplemented. kernel: what the function
-    is called that is found.
+    is called that is found. give_up: called with the overlay and the reason where the function
+    cannot be compiled; `find`, which remembers what it found, then finds another or none.
     """
     KERNELS[name] = kernel
     home = kernel.partition(".")[0]
@@ -175,7 +180,15 @@ def counted(name: str, kernel: str, find: Callable, plain: Callable) -> Callable
     def compute(*inputs, **settings):
         fast = find()
         SAID.words = ""  # of a kernel that was called without being counted
-        z = refused(UNUSABLE.get(home, ABSENT)) if fast is None else fast(*inputs, **settings)
+        try:
+            z = refused(UNUSABLE.get(home, ABSENT)) if fast is None else fast(*inputs, **settings)
+        except NotCompiled as error:
+            if give_up is None:
+                raise
+            give_up(home, str(error))
+            find.cache_clear()
+            fast = find()
+            z = refused(str(error)) if fast is None else fast(*inputs, **settings)
         missed = z is NotImplemented
         key = (name, missed, SAID.words)
         if missed or SHAPES[-1]:
