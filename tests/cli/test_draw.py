@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_cnn import viz
+from tinygrad_cnn import Value, viz
 from tinygrad_cnn.cli import main
 from tinygrad_cnn.cli.draw import FUNCTIONS, graph, numbers
+from tinygrad_cnn.ops import activation
 
 MATHS = {"tanh": math.tanh, "sin": math.sin, "max": max, "min": min, "relu": lambda x: max(x, 0.0)}
 
@@ -178,3 +179,14 @@ def test_a_page_that_plays_the_expression(capsys, tmp_path):
     assert code == 2
     assert "must end in .html" in err
     assert list(tmp_path.iterdir()) == [path.parent]
+
+
+@pytest.mark.parametrize("name", [n for n in sorted(vars(activation)) if hasattr(Value, n)])
+def test_every_activation_of_one_number_is_known(name):
+    function = getattr(activation, name)
+    try:
+        expected = function(Value(0.7)).data
+    except (TypeError, RuntimeError):  # it takes more than one number, or none
+        return
+    assert graph(f"{name}(x)", {"x": 0.7}).data == expected
+    assert name in FUNCTIONS

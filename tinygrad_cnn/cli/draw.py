@@ -24,9 +24,10 @@ OPERATORS = {
 }
 SIGNS = {ast.USub: pointwise.neg, ast.UAdd: lambda x: x}
 NAMES = (
-    "abs acos acosh asin asinh atan atan2 atanh cos cosh elu erf erfc exp exp2 expm1 fmod hypot "
-    "leaky_relu log log10 log1p log2 logaddexp maximum minimum reciprocal relu rsqrt sigmoid "
-    "sin sinh sqrt square tan tanh"
+    "abs acos acosh asin asinh atan atan2 atanh celu cos cosh elu erf erfc exp exp2 expm1 fmod "
+    "gelu hardshrink hardsigmoid hardswish hardtanh hypot leaky_relu log log10 log1p log2 "
+    "logaddexp logsigmoid maximum minimum mish reciprocal relu rsqrt selu sigmoid silu sin sinh "
+    "softplus softshrink softsign sqrt square tan tanh tanhshrink"
 )
 FUNCTIONS = {name: getattr(Value, name) for name in NAMES.split()}
 FUNCTIONS |= {"max": pointwise.maximum, "min": pointwise.minimum}
