@@ -31,7 +31,8 @@ NORMS = ("batch_norm", "batch_norm_dx", "running_norm")
 LOSSES = ("cross_entropy", "class_cross_entropy_dx")
 # On fewer numbers calling the compiled kernel costs more than it saves.
 LARGE = 4096
-LEAST = {"bias_dx": LARGE}
+SOFTMAX = ("softmax", "softmax_dx", "log_softmax", "log_softmax_dx")
+LEAST = dict.fromkeys(("bias_dx", *SOFTMAX), LARGE)
 JOINING = ("join", "gradient_sum")
 LINES = ("pad_constant", "put_onto")
 
@@ -47,7 +48,7 @@ INSTEAD |= {"cpu_norm": "cpu_array_norm", "cpu_bias": "cpu_array_norm"}
 if NUMBA:
     OVERLAYS = dict.fromkeys(CONVOLUTION, "cpu_conv") | dict.fromkeys(POOLING, "cpu_pool")
     OVERLAYS |= dict.fromkeys(NORMS, "cpu_norm") | dict.fromkeys(STEPS, "cpu_optim")
-    OVERLAYS |= dict.fromkeys(LOSSES, "cpu_loss")
+    OVERLAYS |= dict.fromkeys(LOSSES, "cpu_loss") | dict.fromkeys(SOFTMAX, "cpu_softmax")
     OVERLAYS |= dict.fromkeys(LINEAR, "cpu_linear") | {"bias_dx": "cpu_bias"}
     OVERLAYS |= dict.fromkeys(JOINING, "cpu_join") | dict.fromkeys(LINES, "cpu_lines")
 

@@ -1,0 +1,88 @@
+"""Softmax's kernels against the bodies: every row, whatever it holds."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("numba", reason="the kernels need Numba")
+
+from tinygrad_cnn.kernels import cpu_softmax
+from tinygrad_cnn.ops import loss
+
+NAMES = ("softmax", "log_softmax")
+INF, NAN = float("inf"), float("nan")
+
+
+def both(name, *arrays):
+    """What the kernel makes of the last axis, and the body."""
+    kernel, gate = getattr(cpu_softmax, name), getattr(loss, name).gate
+    with np.errstate(all="ignore"):
+        return kernel(*arrays, dim=-1), gate.body(*arrays, dim=-1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(
+    shape=st.lists(st.integers(1, 5), max_size=2),
+    size=st.integers(1, 70),
+    scale=st.sampled_from([1e-3, 1.0, 30.0, 1e4]),
+    seed=st.integers(0, 99),
+)
+def test_rows_and_their_gradients(name, shape, size, scale, seed):
+    rng = np.random.default_rng(seed)
+    x = (scale * rng.standard_normal((*shape, size))).astype(np.float32)
+    z, expected = both(name, x)
+    np.testing.assert_allclose(z, expected, rtol=2e-6, atol=1e-7)
+    g = rng.standard_normal(x.shape).astype(np.float32)
+    dx, slope = both(f"{name}_dx", g, expected)
+    np.testing.assert_allclose(dx, slope, rtol=2e-5, atol=2e-6 * size)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "row",
+    [
+        [1.0, NAN, 2.0],
+        [1.0, -NAN, 2.0],
+        [INF, 0.0, -1.0],
+        [INF, INF],
+        [-INF, -INF],
+        [INF, -INF],
+        [-INF, 0.0, 3.0],
+        [-INF],
+        [3e38, -3e38],
+        [-0.0, 0.0],
+        [0.0, -86.9, -87.1, -200.0],
+    ],
+)
+def test_what_is_no_number_and_what_is_far_away(name, row):
+    x = np.array([row, [0.5] * len(row)], np.float32)
+    x = np.copysign(x, -1.0) if -NAN in row else x
+    z, expected = both(name, np.tile(x, (1, 8)))
+    np.testing.assert_allclose(z, expected, rtol=1e-6, atol=2e-38)
+
+
+def test_a_masked_class_has_no_share_at_all():
+    x = np.array([[0.0, -INF, 1.0, -1e9]], np.float32)
+    assert cpu_softmax.softmax(x, dim=1)[0, [1, 3]].tolist() == [0.0, 0.0]
+    dx = cpu_softmax.log_softmax_dx(np.ones_like(x), cpu_softmax.log_softmax(x, dim=-1), dim=-1)
+    assert dx[0, 1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("x", "dim"),
+    [
+        (np.zeros((3, 4)), -1),
+        (np.zeros((3, 4), np.float32), 0),
+        (np.zeros((3, 0), np.float32), -1),
+        (np.zeros((2, 3, 4), np.float32), 1),
+    ],
+)
+def test_other_cases_are_the_bodies(x, dim):
+    assert cpu_softmax.softmax(x, dim=dim) is NotImplemented
+
+
+def test_rows_that_do_not_lie_in_order():
+    x = np.random.default_rng(0).standard_normal((40, 30)).astype(np.float32).T
+    z, expected = both("softmax", x)
+    np.testing.assert_allclose(z, expected, rtol=2e-6)
