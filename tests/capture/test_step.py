@@ -199,6 +199,13 @@ def test_images_in_another_order_of_memory_are_recorded_for_themselves():
     assert step.recordings == 2
 
 
+def test_what_is_no_step_is_refused():
+    with pytest.raises(TypeError, match="graph_step: takes a function, the step, got int"):
+        tg.graph_step(3)
+    with pytest.raises(TypeError, match=r"others that can be hashed, .* got ndarray"):
+        tg.graph_step(lambda x, y: x)(tg.ones(1), np.ones(1))
+
+
 def test_recordings_of_the_last_kinds_are_kept():
     step = tg.graph_step(lambda x: x * 2, warmup=0)
     for size in range(1, 20):

@@ -45,11 +45,14 @@ def graph_step(fn: Callable | None = None, *, warmup: int = 3) -> Callable:
     of that call. If one differs, as where fn computes with NumPy, a RuntimeWarning says so and fn
     runs as it is from then on.
 
-    Raises: ValueError for a negative warmup; RuntimeError for a step that reads numbers of tensors,
-    or makes tensors of the host's numbers on a GPU, when it is recorded.
+    Raises: TypeError for what is no function, ValueError for a negative warmup; RuntimeError for a
+    step that reads numbers of tensors, or makes tensors of the host's numbers on a GPU, when it is
+    recorded.
     """
     if fn is None:
         return functools.partial(graph_step, warmup=warmup)
+    if not callable(fn):
+        raise TypeError(f"graph_step: takes a function, the step, got {type(fn).__name__}")
     if not isinstance(warmup, int) or warmup < 0:
         raise ValueError(f"graph_step: warmup is a number of calls, 0 or more, got {warmup!r}")
     return GraphStep(fn, warmup)

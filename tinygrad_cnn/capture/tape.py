@@ -9,6 +9,11 @@ from ..tensor import Tensor, wrap
 class Tape:
     """The recording of a step for arguments of one kind.
 
+    A subclass adds `run` (one step, as far as the tape is: as it is, recorded, or replayed), and
+    what the rest of the library asks while it is recorded, see kernels.capture: `pause` (do work
+    now, and at every replay at this place, with what the host knows then) and `drawn` (the name of
+    the draw that a generator has just counted, for this step and replays).
+
     left: how many calls run fn as it is before one is recorded. parts: what a replay calls. starts:
     what it calls first, so that parts find the numbers of that moment. inputs: the static tensors.
     relied: (function, what it returned), of what must not have changed. places: (tensor, its array)
@@ -30,23 +35,9 @@ class Tape:
         moved = any(t.raw is not raw for t, raw in self.places)
         return moved or any(read() != value for read, value in self.relied)
 
-    def run(self, args: tuple, named: dict[str, Any]) -> Any:
-        """One step, as far as this tape is: run as it is, recorded, or replayed."""
-        raise NotImplementedError
-
-    # --- what the rest of the library asks while the step is recorded, see kernels.capture ---
-
-    def pause(self, work: Callable) -> Any:
-        """Do `work` now, and at every replay at this place, with what the host knows then."""
-        raise NotImplementedError
-
     def start(self, work: Callable) -> None:
         """Have `work` done for this step and, at each replay, before it."""
         self.starts.append(work)
-
-    def drawn(self, generator: Any) -> tuple[Any, Any]:
-        """The name of the draw that `generator` has just counted, for this step and replays."""
-        raise NotImplementedError
 
     def rely_on(self, optimizers: list[Any]) -> Callable:
         """From now on the parameters of these must lie where they lie; a function that gives them

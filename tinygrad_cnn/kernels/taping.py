@@ -362,7 +362,10 @@ class Trial:
         after = copies(self.taken), copies(results)
         try:
             with self.calls.resting(), np.errstate(all="ignore"):
-                return self.is_repeated(parts, results) and self.returns(parts, results, *after)
+                if not self.is_repeated(parts, results):
+                    return False
+                put_back(self.taken, self.before)
+                return self.do_write(parts, results, *after)
         except Exception:  # other numbers may be wrong ones, such as a class that there is not
             return False
 
@@ -378,18 +381,13 @@ class Trial:
                 return False
         taken, made = copies(self.taken), copies([found[i] for i in sorted(own)])
         self.move()
-        return self.returns(parts, results, taken, made, restore=False)
+        return self.do_write(parts, results, taken, made)
 
-    def returns(
-        self, parts: list, results: list, taken: list, made: list, restore: bool = True
-    ) -> bool:
-        """Whether the parts write these numbers into arguments and results; with `restore` from
-        the numbers that there were."""
-        if restore:
-            put_back(self.taken, self.before)
+    def do_write(self, parts: list, results: list, taken: list, made: list) -> bool:
+        """Whether the parts write these numbers into arguments and results."""
         spoil([a if a.flags.writeable else owner(a) for a in results])
-        for part in parts:
-            do(part)
+        for part in grouped(parts):
+            part()
         return are_same(self.taken, taken) and are_same(results, made)
 
     def move(self) -> None:
@@ -402,16 +400,6 @@ class Trial:
 def place(a: np.ndarray) -> tuple:
     """Where an array lies and how."""
     return a.ctypes.data, a.shape, a.strides, a.dtype
-
-
-def do(part: Launch | Callable) -> None:
-    """Repeat a part."""
-    if isinstance(part, Launch):
-        from .workers import repeat
-
-        repeat((part,))
-    else:
-        part()
 
 
 def grouped(parts: list[Launch | Callable]) -> list[Callable]:
