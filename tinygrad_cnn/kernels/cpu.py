@@ -32,7 +32,7 @@ LOSSES = ("cross_entropy", "class_cross_entropy_dx")
 # On fewer numbers calling the compiled kernel costs more than it saves.
 LARGE = 4096
 SOFTMAX = ("softmax", "softmax_dx", "log_softmax", "log_softmax_dx")
-LEAST = dict.fromkeys(("bias_dx", *SOFTMAX), LARGE)
+LEAST = dict.fromkeys(SOFTMAX, LARGE) | {"bias_dx": 512}
 JOINING = ("join", "gradient_sum")
 LINES = ("pad_constant", "put_onto")
 

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .capture import noted
 from .cpu_columns_work import Filling, fill
 from .served import refused
 from .simd import LANES, ROWS, WIDTH
@@ -122,9 +121,26 @@ def linear_dw(g, x):
     if not (is_matrix(g) and is_matrix(x) and in_columns(g) and in_columns(x) and len(g) == len(x)):
         return refused(TAKEN)
     rows = turned(x)
-    dw = np.empty((g.shape[1], rows.shape[1]), np.float32)
-    product(g.T, rows, dw)
-    return dw if dw.shape[1] == x.shape[1] else noted(np.copy, dw[:, : x.shape[1]])
+    dw = np.empty((g.shape[1], x.shape[1]), np.float32)
+    if rows.shape == x.shape:
+        product(g.T, rows, dw)
+    else:
+        wide = scratch(len(dw) * rows.shape[1]).reshape(len(dw), -1)
+        product(g.T, rows, wide)
+        trim(wide, dw)
+    return dw
+
+
+def trim(wide: np.ndarray, z: np.ndarray) -> None:
+    """Fill z with the first columns of a matrix that has more."""
+    rows, columns = z.shape
+    # As images of one column, whose samples are the matrix's columns.
+    steps = (1, 0, wide.shape[1], columns)
+    run(
+        fill,
+        rows,
+        Filling(address(wide), address(z), *steps, columns, rows, 1, rows, 1, columns, 0, 0),
+    )
 
 
 def turned(x: np.ndarray) -> np.ndarray:

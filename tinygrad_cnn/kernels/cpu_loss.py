@@ -8,8 +8,10 @@ import numpy as np
 from .capture import noted
 from .compiled import dense
 from .exponential import exp_single
+from .layout import in_columns
 from .parallel import arguments, fused, shared
 from .served import refused
+from .threads import get_num_threads
 
 TAKEN = "it is compiled for float32 logits (N, C) with one int64 class each"
 
@@ -37,6 +39,13 @@ def total_of(weight, target, ignored):
     return z
 
 
+@fused
+def read(x, across, n, line):
+    """Row n of x, which lies in rows, or across them, as a line."""
+    for k in range(line.size):
+        line[k] = x[k, n] if across else x[n, k]
+
+
 @shared
 def surprises(task, first, last, part):
     """Of each row the shares of its classes times -log softmax(x), added up.
@@ -45,10 +54,11 @@ def surprises(task, first, last, part):
     are divided by the total of the weights. What has no share does not count. A target that is
     ignored, or no class, has none.
     """
-    x, target, weight, ignored, kept, spread, mean, z = arguments(task)
+    x, across, lines, target, weight, ignored, kept, spread, mean, z = arguments(task)
     scale = 1.0 / total_of(weight, target, ignored) if mean else 1.0
+    row = lines[part]
     for n in range(first, last):
-        row = x[n]
+        read(x, across, n, row)
         loss = 0.0
         t = target[n]
         if 0 <= t < row.size and t != ignored:
@@ -65,13 +75,14 @@ def surprises(task, first, last, part):
 @functools.partial(shared, fastmath=frozenset({"contract"}))
 def surprises_dx(task, first, last, part):
     """The gradients of `surprises`, whose shares' sums are g · scale · (kept weight[t] + whole)."""
-    g, x, target, weight, ignored, kept, spread, mean, dx = arguments(task)
+    g, x, across, lines, target, weight, ignored, kept, spread, mean, dx = arguments(task)
     scale = 1.0 / total_of(weight, target, ignored) if mean else 1.0
     whole = 0.0
     for k in range(weight.size):
         whole += spread * weight[k]
+    row = lines[part]
     for n in range(first, last):
-        row = x[n]
+        read(x, across, n, row)
         t = target[n]
         valid = 0 <= t < row.size and t != ignored
         u = g[n if g.size > 1 else 0] * scale if valid else 0.0
@@ -80,9 +91,21 @@ def surprises_dx(task, first, last, part):
         shares = np.float32(u * (kept * weight[t] + whole) if valid else 0.0)
         share = np.float32(u * spread)
         for k in range(row.size):
-            dx[n, k] = shares * exp_single((row[k] - largest) - rest) - share * weight[k]
+            row[k] = shares * exp_single((row[k] - largest) - rest) - share * weight[k]
         if valid:
-            dx[n, t] -= u * kept * weight[t]
+            row[t] -= u * kept * weight[t]
+        for k in range(row.size):
+            dx[k if across else n, n if across else k] = row[k]
+
+
+@shared
+def added(task, first, last, part):
+    """The sum of all losses."""
+    losses, z = arguments(task)
+    total = 0.0
+    for n in range(losses.size):
+        total += losses[n]
+    z[0] = total
 
 
 @functools.lru_cache(maxsize=64)
@@ -92,14 +115,19 @@ def ones(classes):
 
 
 def settled(x, target, weight, ignore_index, label_smoothing, reduction):
-    """What the kernels take of the targets and settings; None for a case of the body."""
+    """What the kernels take of logits, targets and settings; None for a case of the body."""
     if x.ndim != 2 or x.dtype != np.float32 or not x.size or target.shape != x.shape[:1]:
         return None
     if target.dtype != np.int64 or (weight is not None and weight.shape != x.shape[1:]):
         return None
-    weight = ones(x.shape[1]) if weight is None else dense(weight.astype(x.dtype))
-    kept, spread = 1.0 - label_smoothing, label_smoothing / x.shape[1]
-    return dense(target), weight, ignore_index, kept, spread, reduction == "mean"
+    classes = x.shape[1]
+    weight = ones(classes) if weight is None else dense(weight.astype(x.dtype))
+    kept, spread = 1.0 - label_smoothing, label_smoothing / classes
+    across = in_columns(x)
+    lines = np.empty((get_num_threads(), classes), x.dtype)
+    logits = dense(x.T if across else x)
+    how = (dense(target), weight, ignore_index, kept, spread, reduction == "mean")
+    return logits, across, lines, *how
 
 
 def cross_entropy(x, target, weight, *, ignore_index, label_smoothing, reduction):
@@ -107,16 +135,13 @@ def cross_entropy(x, target, weight, *, ignore_index, label_smoothing, reduction
     how = settled(x, target, weight, ignore_index, label_smoothing, reduction)
     if how is None:
         return refused(TAKEN)
-    z = np.empty(len(x), np.float64)
-    surprises(x.size, len(x), dense(x), *how, z)
+    losses = np.empty(len(x), np.float64)
+    surprises(x.size, len(x), *how, losses)
     if reduction == "none":
-        return noted(np.ndarray.astype, z, x.dtype)
-    return noted(total, z, x.dtype)
-
-
-def total(z, dtype):
-    """The sum of z as an array of this dtype."""
-    return np.asarray(z.sum(), dtype)
+        return noted(np.ndarray.astype, losses, x.dtype)
+    z = np.empty((), x.dtype)
+    added(1, 1, losses, z.reshape(1))
+    return z
 
 
 def class_cross_entropy_dx(g, x, target, weight, *, ignore_index, label_smoothing, reduction):
@@ -124,6 +149,6 @@ def class_cross_entropy_dx(g, x, target, weight, *, ignore_index, label_smoothin
     how = settled(x, target, weight, ignore_index, label_smoothing, reduction)
     if how is None or g.shape != (x.shape[:1] if reduction == "none" else ()):
         return refused(TAKEN)
-    dx = np.empty(x.shape, x.dtype)
-    surprises_dx(x.size, len(x), dense(g).reshape(-1), dense(x), *how, dx)
+    dx = np.empty_like(x, order="F" if how[1] else "C")
+    surprises_dx(x.size, len(x), dense(g).reshape(-1), *how, dx.T if how[1] else dx)
     return dx

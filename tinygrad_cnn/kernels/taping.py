@@ -411,9 +411,9 @@ def grouped(parts: list[Launch | Callable]) -> list[Callable]:
             row.append(part)
             continue
         if row:
-            from .workers import repeat
+            from .burst import Burst
 
-            found.append(functools.partial(repeat, tuple(row)))
+            found.append(Burst(row))
             row = []
         if part is not None:
             found.append(part)

@@ -14,7 +14,7 @@ from ..kernels import xp
 from ..kernels.shapes import axes_of, axis_of, check_matmul
 from .indexing import getitem
 from .joining import stack, unbind
-from .reduce import sum
+from .reduce import bias_dx
 from .shape import expand, movedim, reshape, transpose, unsqueeze
 
 # --- matrices and vectors -------------------------------------------------------------------------
@@ -39,7 +39,7 @@ def matmul(x, y):
     autocast="low",
     x=lambda g, w: linear_dx(g, w),
     w=lambda g, x: linear_dw(g, x),
-    b=lambda g: sum(g, (*range(g.ndim - 1),)) if g.ndim > 1 else g,
+    b=lambda g: bias_dx(flattened(g)) if g.ndim > 1 else g,
 )
 def linear(x, w, b):
     """x wᵀ, plus b where it is not None.
@@ -72,7 +72,7 @@ def linear_dw(g, x):
 
 def flattened(x):
     """x with all its axes but the last made one."""
-    return reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+    return x if x.ndim == 2 else reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 def matmul_dx(g, y):

@@ -18,7 +18,7 @@ from ..kernels import xp
 from ..kernels.shapes import out_size
 from .activation import relu_dx
 from .norm import running_norm
-from .reduce import sum
+from .reduce import bias_dx
 
 
 def padded(x, padding: tuple):
@@ -78,15 +78,6 @@ def input_dx(g, w, held, *settings):
     if held is None:
         return conv_dx(g, w, *settings)
     return conv_dx_onto(g, w, held, *settings, spare=True)
-
-
-@composite
-def bias_dx(g):
-    """The gradient for a bias per channel: Σ g over samples and places.
-
-    Shape: g (N, K, *out) -> (K,).
-    """
-    return sum(g, (0, *range(2, g.ndim)))
 
 
 @gate(

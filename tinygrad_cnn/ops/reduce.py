@@ -82,6 +82,15 @@ def sum(x, *, dim=None, keepdim=False, dtype=None):
 
 
 @composite
+def bias_dx(g):
+    """The gradient for a bias per channel: Σ g over samples and places.
+
+    Shape: g (N, K, *out) -> (K,).
+    """
+    return sum(g, (0, *range(2, g.ndim)))
+
+
+@composite
 def nansum(x, *, dim=None, keepdim=False, dtype=None):
     """The sum over `dim` of all elements that are numbers; nan counts as 0."""
     return sum(where(isnan(x), zeros_like(x), x), dim, keepdim, dtype)
