@@ -110,8 +110,8 @@ def kind_of(argument: Any) -> Any:
     Raises: TypeError for an argument that cannot be compared.
     """
     if isinstance(argument, Tensor):
-        layout = argument.shape, argument.stride(), str(argument.dtype), str(argument.device)
-        return *layout, argument.requires_grad
+        raw, device = argument.raw, argument.is_cuda and str(argument.device)
+        return raw.shape, raw.strides, raw.dtype, device, argument.requires_grad
     try:
         hash(argument)
     except TypeError:

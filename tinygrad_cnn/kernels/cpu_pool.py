@@ -7,17 +7,18 @@ that the compiler unrolls the loops.
 """
 
 import functools
+import itertools
 import math
 from collections.abc import Callable
 
 import numpy as np
 
 from .compiled import FLOATS, dense
-from .cpu_pool_work import Windows, largest_in_lanes
+from .cpu_pool_work import Windows, largest_in_lanes, total_dx_in_lanes, total_in_lanes
 from .layout import empty_in, order, ordered
 from .parallel import ALONE, arguments, shared
 from .served import refused
-from .workers import address, run
+from .workers import Worker, address, run
 
 # The windows that networks have: 2x2 or 3x3, at most as far apart as they are wide. In planes the
 # others are left to the bodies, lest each new setting wait for the compiler.
@@ -121,62 +122,6 @@ def put(task, first, last, part):
 
 
 @shared
-def rows_total(task, first, last, part):
-    """The sum of each window, times a factor."""
-    x, (tall, broad), (down, across), (top, left), (apart, aside), factor, z = arguments(task)
-    _, h, w, c = x.shape
-    _, ps, qs, _ = z.shape
-    factor = z.dtype.type(factor)
-    for m in range(first, last):
-        k, p = m // ps, m % ps
-        for q in range(qs):
-            sums = z[k, p, q]
-            sums[:] = 0
-            for r in range(tall):
-                i = p * down - top + r * apart
-                for s in range(broad):
-                    j = q * across - left + s * aside
-                    if i < 0 or i >= h or j < 0 or j >= w:
-                        continue
-                    row = x[k, i, j]
-                    for a in range(c):
-                        sums[a] += row[a]
-            for a in range(c):
-                sums[a] *= factor
-
-
-@shared
-def rows_total_dx(task, first, last, part):
-    """Zeros to which each number of u, times a factor, is added wherever its window lies; where
-    windows cover every place once there need be no zeros."""
-    u, (tall, broad), (down, across), (top, left), (apart, aside), factor, z = arguments(task)
-    _, h, w, c = z.shape
-    _, ps, qs, _ = u.shape
-    factor = z.dtype.type(factor)
-    tiled = tall == down and broad == across and top == left == 0 and apart == aside == 1
-    tiled = tiled and ps * down == h and qs * across == w
-    for k in range(first, last):
-        if not tiled:
-            z[k] = 0
-        for p in range(ps):
-            for q in range(qs):
-                row = u[k, p, q]
-                for r in range(tall):
-                    i = p * down - top + r * apart
-                    for s in range(broad):
-                        j = q * across - left + s * aside
-                        if i < 0 or i >= h or j < 0 or j >= w:
-                            continue
-                        sums = z[k, i, j]
-                        if tiled:
-                            for a in range(c):
-                                sums[a] = row[a] * factor
-                        else:
-                            for a in range(c):
-                                sums[a] += row[a] * factor
-
-
-@shared
 def rows_put(task, first, last, part):
     """Zeros to which u is added at `indices`; where one is outside, its sample does not fit."""
     u, indices, z, fits = arguments(task)
@@ -219,6 +164,27 @@ def framed(x: np.ndarray, out: tuple, size: int, step: int, padding: tuple, valu
     return z
 
 
+def in_lanes(
+    worker: Worker,
+    x: np.ndarray,
+    z: np.ndarray,
+    axes: tuple,
+    settings: tuple,
+    factor: float,
+    indices: np.ndarray | None = None,
+) -> None:
+    """Have a worker do the windows of images x, and what there is for each of them, z, whose axes
+    lie in this order."""
+    images, found = ordered(x, axes), ordered(z, axes)
+    count, *space, lanes = images.shape
+    places = 0 if indices is None else address(indices)
+    settings = itertools.chain(space, found.shape[1:3], *settings)
+    factor = int(np.float32(factor).view(np.int32))
+    task = Windows(lanes, *settings, address(images), address(found), places, factor)
+    lines = space[0] if worker is total_dx_in_lanes else z.shape[2]
+    run(worker, count * lines, task, 1 if x.size <= ALONE else None)
+
+
 def max_pool(x, *, window, stride, padding, dilation, out):
     """The kernel of max_pool for two axes of space."""
     if not covered(x):
@@ -228,11 +194,7 @@ def max_pool(x, *, window, stride, padding, dilation, out):
         if x.dtype != np.float32:
             return refused(IN_LANES)
         z, indices = (empty_in(axes, (*x.shape[:2], *out), d) for d in (x.dtype, np.int64))
-        x = ordered(x, axes)
-        settings = (*x.shape[1:3], *out, *window, *stride, *padding, *dilation)
-        task = Windows(x.shape[3], *settings, *map(address, (x, z, indices)))
-        lines = len(x) * out[0]
-        run(largest_in_lanes, lines, task, 1 if x.size <= ALONE else None)
+        in_lanes(largest_in_lanes, x, z, axes, (window, stride, padding, dilation), 0, indices)
         return z, indices
     setting = WINDOWS.get((window, stride, dilation))
     if setting is None:
@@ -276,10 +238,10 @@ def window_sum(x, *, window, stride, padding, dilation, out, factor=1.0):
         return refused(TAKEN)
     axes = order(x)
     if axes:
+        if x.dtype != np.float32:
+            return refused(IN_LANES)
         z = empty_in(axes, (*x.shape[:2], *out), x.dtype)
-        settings = map(tuple, (window, stride, padding, dilation))
-        lines = x.shape[axes[0]] * out[0]
-        rows_total(x.size, lines, ordered(x, axes), *settings, factor, ordered(z, axes))
+        in_lanes(total_in_lanes, x, z, axes, (window, stride, padding, dilation), factor)
         return z
     setting = WINDOWS.get((window, stride, dilation))
     if setting is None:
@@ -302,10 +264,10 @@ def window_sum_dx(u, *, space, window, stride, padding, dilation, factor=1.0):
         return refused(TAKEN)
     axes = order(u)
     if axes:
+        if u.dtype != np.float32:
+            return refused(IN_LANES)
         z = empty_in(axes, (*u.shape[:2], *space), u.dtype)
-        settings = map(tuple, (window, stride, padding, dilation))
-        count = u.shape[axes[0]]
-        rows_total_dx(z.size, count, ordered(u, axes), *settings, factor, ordered(z, axes))
+        in_lanes(total_dx_in_lanes, z, u, axes, (window, stride, padding, dilation), factor)
         return z
     setting = WINDOWS.get((window, stride, dilation))
     if setting is None:
