@@ -86,6 +86,17 @@ def check(gate, inputs, settings, terms):
         assert x is None or not np.shares_memory(x, z)
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("samples", [simd.LANES, simd.LANES + 1, 3 * simd.LANES - 2])
+@pytest.mark.parametrize("width", [simd.LANES, simd.LANES + 3, 2 * simd.LANES + 1])
+def test_a_frame_has_the_images_in_columns_within_zeros(way, samples, width):
+    x = np.random.default_rng(0).standard_normal((samples, 2, 3, width), dtype=np.float32)
+    z = cpu_columns.framed(stored(x, way), (1, 2))
+    images = np.pad(x, ((0, 0), (0, 0), (1, 1), (2, 2))).transpose(1, 2, 3, 0)
+    assert np.array_equal(z[..., :samples], images)
+    assert not z[..., samples:].any()
+
+
 @given(cases())
 def test_conv_is_the_body(case):
     x, w, b, _, settings = case

@@ -11,6 +11,7 @@ import numpy as np
 
 from .simd import LANES
 from .simd_columns import call_dots, call_strip
+from .simd_turn import turn_square
 from .workers import Worker, clear, move, number, numbers, places, put, record, within
 
 FEW = 8  # samples that are read by turns: lines of as many may want the same place in the cache
@@ -41,18 +42,34 @@ class Filling(NamedTuple):
 
 
 @within
+def squares(s, source, target):
+    """The columns of a line that is contiguous in each sample. Its last squares overlap."""
+    for first in range(0, s.samples, LANES):
+        n = min(first, s.samples - LANES)
+        for column in range(0, s.width, LANES):
+            i = min(column, s.width - LANES)
+            turn_square(
+                source + 4 * (i + n * s.x_sample), 4 * s.x_sample,
+                target + 4 * (i * s.lanes + n), 4 * s.lanes,
+            )  # fmt: skip
+
+
+@within
 def columns(s, source, target):
     """The columns of one line of all samples."""
     if s.x_sample == 1 and s.x_column == s.lanes:
         move(target, source, s.width * s.lanes)
         return
-    for first in range(0, s.samples, FEW):
-        many = min(FEW, s.samples - first)
-        for i in range(s.width):
-            x = source + 4 * (i * s.x_column + first * s.x_sample)
-            z = target + 4 * (i * s.lanes + first)
-            for n in range(many):
-                put(z + 4 * n, number(x + 4 * n * s.x_sample))
+    if s.x_column == 1 and min(s.samples, s.width) >= LANES:
+        squares(s, source, target)
+    else:
+        for first in range(0, s.samples, FEW):
+            many = min(FEW, s.samples - first)
+            for i in range(s.width):
+                x = source + 4 * (i * s.x_column + first * s.x_sample)
+                z = target + 4 * (i * s.lanes + first)
+                for n in range(many):
+                    put(z + 4 * n, number(x + 4 * n * s.x_sample))
     for i in range(s.width):
         clear(target + 4 * (i * s.lanes + s.samples), s.lanes - s.samples)
 

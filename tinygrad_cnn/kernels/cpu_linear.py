@@ -18,7 +18,8 @@ from .workers import Worker, address, record, run, scratch
 TAKEN = "it is compiled for float32 matrices in columns, whose samples fill vectors"
 FIRST = np.zeros(1, np.int64)  # where the one run of a product begins
 ZERO = np.zeros(1, np.float32)
-ALONE = 500_000  # products that one thread has summed before others have heard of them
+# What one thread is done with before others have heard of it: products, and numbers to be turned.
+ALONE, SMALL = 500_000, 16384
 
 
 class Product(NamedTuple):
@@ -148,6 +149,9 @@ def turned(x: np.ndarray) -> np.ndarray:
     n, inputs = x.shape
     lanes = -(-inputs // LANES) * LANES
     z = scratch(n * lanes).reshape(n, lanes)
-    # As images of one line, whose columns are the samples, and whose samples are the inputs.
-    run(fill, 1, Filling(address(x), address(z), n, 0, 0, 1, inputs, 1, n, 1, n, lanes, 0, 0))
+    # As images of one line, whose columns are samples, whose samples are the inputs, and whose
+    # channels are vectors of samples.
+    steps, sizes = (n, LANES, 0, 1), (inputs, 1, LANES, 1, LANES, lanes)
+    task = Filling(address(x), address(z), *steps, *sizes, 0, 0)
+    run(fill, n // LANES, task, 1 if x.size <= SMALL else None)
     return z

@@ -7,7 +7,7 @@ import numpy as np
 
 from .capture import noted
 from .compiled import dense
-from .exponential import exp_single
+from .exponential import CONSTANTS, exp_single, held
 from .layout import in_columns
 from .parallel import arguments, fused, shared
 from .served import refused
@@ -17,14 +17,14 @@ TAKEN = "it is compiled for float32 logits (N, C) with one int64 class each"
 
 
 @fused
-def log_total(x):
+def log_total(x, constants):
     """The largest number of x, and log Σ e^x minus that."""
     largest = x[0]
     for k in range(1, x.size):
         largest = max(x[k], largest)
     z = 0.0
     for k in range(x.size):
-        z += exp_single(x[k] - largest)
+        z += exp_single(x[k] - largest, constants)
     return largest, math.log(z)
 
 
@@ -54,7 +54,8 @@ def surprises(task, first, last, part):
     are divided by the total of the weights. What has no share does not count. A target that is
     ignored, or no class, has none.
     """
-    x, across, lines, target, weight, ignored, kept, spread, mean, z = arguments(task)
+    x, across, lines, table, target, weight, ignored, kept, spread, mean, z = arguments(task)
+    constants = held(table, 0)
     scale = 1.0 / total_of(weight, target, ignored) if mean else 1.0
     row = lines[part]
     for n in range(first, last):
@@ -62,7 +63,7 @@ def surprises(task, first, last, part):
         loss = 0.0
         t = target[n]
         if 0 <= t < row.size and t != ignored:
-            largest, rest = log_total(row)
+            largest, rest = log_total(row, constants)
             if kept * weight[t] != 0:
                 loss += kept * weight[t] * (rest - (row[t] - largest))
             if spread != 0:
@@ -75,7 +76,8 @@ def surprises(task, first, last, part):
 @functools.partial(shared, fastmath=frozenset({"contract"}))
 def surprises_dx(task, first, last, part):
     """The gradients of `surprises`, whose shares' sums are g · scale · (kept weight[t] + whole)."""
-    g, x, across, lines, target, weight, ignored, kept, spread, mean, dx = arguments(task)
+    g, x, across, lines, table, target, weight, ignored, kept, spread, mean, dx = arguments(task)
+    constants = held(table, 0)
     scale = 1.0 / total_of(weight, target, ignored) if mean else 1.0
     whole = 0.0
     for k in range(weight.size):
@@ -86,12 +88,12 @@ def surprises_dx(task, first, last, part):
         t = target[n]
         valid = 0 <= t < row.size and t != ignored
         u = g[n if g.size > 1 else 0] * scale if valid else 0.0
-        largest, rest = log_total(row)
+        largest, rest = log_total(row, constants)
         rest = np.float32(rest)
         shares = np.float32(u * (kept * weight[t] + whole) if valid else 0.0)
         share = np.float32(u * spread)
         for k in range(row.size):
-            row[k] = shares * exp_single((row[k] - largest) - rest) - share * weight[k]
+            row[k] = shares * exp_single((row[k] - largest) - rest, constants) - share * weight[k]
         if valid:
             row[t] -= u * kept * weight[t]
         for k in range(row.size):
@@ -127,7 +129,7 @@ def settled(x, target, weight, ignore_index, label_smoothing, reduction):
     lines = np.empty((get_num_threads(), classes), x.dtype)
     logits = dense(x.T if across else x)
     how = (dense(target), weight, ignore_index, kept, spread, reduction == "mean")
-    return logits, across, lines, *how
+    return logits, across, lines, CONSTANTS, *how
 
 
 def cross_entropy(x, target, weight, *, ignore_index, label_smoothing, reduction):

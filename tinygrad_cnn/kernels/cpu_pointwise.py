@@ -18,8 +18,10 @@ from .capture import noted
 from .compiled import FLOATS
 from .error_function import erf_single, erfc_single  # noqa: F401  texts name them
 from .exponential import (  # noqa: F401
+    CONSTANTS,
     exp_single,
     expm1_single,
+    held,
     log1p_single,
     sigmoid_single,
     tanh_single,
@@ -69,6 +71,11 @@ def {name}(task, first, last, part):
 """
 
 
+def has_functions(found: tuple) -> bool:
+    """Whether there are exponentials and the like among the steps of a formula."""
+    return any(step[0] in FUNCTIONS for step in found)
+
+
 def text_of(found: tuple) -> str:
     """The loop over a formula's steps, without its name."""
     read = {place for step in found for place in step[1:]}
@@ -76,18 +83,21 @@ def text_of(found: tuple) -> str:
     words = {"input": "x", "number": "n", "step": "t"}
     for count, (gate, *places) in enumerate(found):
         parts = [f"{words[kind]}{i}" for kind, i in places]
-        call = f"{gate}_single({', '.join(parts)})"
+        call = f"{gate}_single({', '.join(parts)}, k)"
         lines.append(f"t{count} = {call if gate in FUNCTIONS else TEXTS[gate].format(*parts)}")
     lines.append(f"bz[i] = t{len(found) - 1}")
     inputs = sorted(i for kind, i in read if kind == "input")
     count = sum(kind == "number" for kind, _ in read)
     names = [*(f"a{i}" for i in inputs), "z"]
+    settled = [f"n{i} = numbers[{i}]" for i in range(count)]
+    if has_functions(found):
+        settled.append(f"k = held(numbers, {count})")
     # Blocks as arrays of their own: from 0 to their size indices need not be looked at.
     blocks = [f"b{name} = {name}[block * BLOCK : (block + 1) * BLOCK]" for name in names]
     return LOOP.format(
         name="{name}",
         arrays="".join(f"a{i}, " for i in inputs),
-        numbers="\n    ".join(f"n{i} = numbers[{i}]" for i in range(count)) or "pass",
+        numbers="\n    ".join(settled) or "pass",
         blocks="\n        ".join(blocks),
         lines="\n            ".join(lines),
     )
@@ -129,8 +139,9 @@ def plan(function: Callable, inputs: tuple, settings: tuple) -> Sweep | None:
         return None
     done, numbers = found
     reads = sorted({i for step in done for kind, i in step[1:] if kind == "input"})
-    single = any(step[0] in FUNCTIONS for step in done)
+    single = has_functions(done)
     dtypes = FLOATS[:1] if single else FLOATS
+    numbers = [*numbers, *CONSTANTS] if single else numbers
     return Sweep(compiled_loop(text_of(done)), reads, {d: np.array(numbers, d) for d in dtypes})
 
 

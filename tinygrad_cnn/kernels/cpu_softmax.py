@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from .compiled import dense
-from .exponential import bits_of, exp_single, with_bits
+from .exponential import CONSTANTS, bits_of, exp_single, held, with_bits
 from .parallel import arguments, fused, shared
 from .served import refused
 
@@ -46,22 +46,23 @@ def largest_of(x):
 
 
 @fused
-def share(distance):
+def share(distance, constants):
     """e^distance, of a number that is at most 0."""
-    z = exp_single(distance)
+    z = exp_single(distance, constants)
     return z if distance > LOWEST else NOTHING
 
 
 @shared
 def shares(task, first, last, part):
     """softmax of each row of x."""
-    x, z = arguments(task)
+    x, table, z = arguments(task)
+    constants = held(table, 0)
     for n in range(first, last):
         row, out = x[n], z[n]
         largest = largest_of(row)
         total = NOTHING
         for k in range(row.size):
-            out[k] = share(row[k] - largest)
+            out[k] = share(row[k] - largest, constants)
             total += out[k]
         scale = np.float32(1.0) / total if largest == largest else largest
         for k in range(row.size):
@@ -71,7 +72,7 @@ def shares(task, first, last, part):
 @shared
 def shares_dx(task, first, last, part):
     """z (g - Σ g z) of each row."""
-    g, z, dx = arguments(task)
+    g, z, _, dx = arguments(task)
     for n in range(first, last):
         slope, row, out = g[n], z[n], dx[n]
         total = NOTHING
@@ -84,13 +85,14 @@ def shares_dx(task, first, last, part):
 @shared
 def logarithms(task, first, last, part):
     """log softmax of each row of x."""
-    x, z = arguments(task)
+    x, table, z = arguments(task)
+    constants = held(table, 0)
     for n in range(first, last):
         row, out = x[n], z[n]
         largest = largest_of(row)
         total = NOTHING
         for k in range(row.size):
-            total += share(row[k] - largest)
+            total += share(row[k] - largest, constants)
         rest = np.float32(math.log(total)) if largest == largest else largest
         for k in range(row.size):
             out[k] = (row[k] - largest) - rest
@@ -99,14 +101,15 @@ def logarithms(task, first, last, part):
 @shared
 def logarithms_dx(task, first, last, part):
     """g - e^z Σ g of each row."""
-    g, z, dx = arguments(task)
+    g, z, table, dx = arguments(task)
+    constants = held(table, 0)
     for n in range(first, last):
         slope, row, out = g[n], z[n], dx[n]
         total = NOTHING
         for k in range(row.size):
             total += slope[k]
         for k in range(row.size):
-            out[k] = slope[k] - share(row[k]) * total
+            out[k] = slope[k] - share(row[k], constants) * total
 
 
 def rows_of(x: np.ndarray) -> np.ndarray:
@@ -125,7 +128,7 @@ def swept(sweep, dim, *arrays):
         return refused(TAKEN)
     rows = [rows_of(a) for a in arrays]
     z = np.empty(x.shape, x.dtype)
-    sweep(x.size, len(rows[0]), *rows, z.reshape(rows[0].shape))
+    sweep(x.size, len(rows[0]), *rows, CONSTANTS, z.reshape(rows[0].shape))
     return z
 
 

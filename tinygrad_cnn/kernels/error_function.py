@@ -16,7 +16,7 @@ LAST = tuple(F(c) for c in TAIL[7::-1])
 
 
 @contracted
-def erfc_far(x):
+def erfc_far(x, k):
     """erfc x for x >= 1; as the body, in ops.erf."""
     x = min(x, F(10.0))
     h = F(np.int32(x * F(16.0))) * F(0.0625)
@@ -26,7 +26,7 @@ def erfc_far(x):
         p = p * t + c
     for c in LAST:
         p = p * t + c
-    return exp_single(-h * h) * exp_single((h - x) * (h + x)) * p / x
+    return exp_single(-h * h, k) * exp_single((h - x) * (h + x), k) * p / x
 
 
 @contracted
@@ -39,19 +39,19 @@ def erf_near(x):
 
 
 @contracted
-def erf_single(x):
+def erf_single(x, k):
     """erf x in float32."""
     size = abs(x)
-    far = np.copysign(F(1.0) - erfc_far(max(size, F(1.0))), x)
+    far = np.copysign(F(1.0) - erfc_far(max(size, F(1.0)), k), x)
     z = far if size > F(1.0) else erf_near(x)
     return x if x != x else z
 
 
 @contracted
-def erfc_single(x):
+def erfc_single(x, k):
     """1 - erf x in float32, exact also where that is small."""
     size = abs(x)
-    far = erfc_far(max(size, F(1.0)))
+    far = erfc_far(max(size, F(1.0)), k)
     far = F(2.0) - far if x < F(0.0) else far
     z = far if size > F(1.0) else F(1.0) - erf_near(x)
     return x if x != x else z
