@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..graph import STATE
-from ..kernels import backend, on
+from ..kernels import backend, np, on
 from ..kernels.capture import HERE
 from ..tensor import Tensor
 from .cuda import CudaTape
@@ -73,8 +73,8 @@ class GraphStep:
     def __call__(self, *args: Any, **named: Any) -> Any:
         """One step."""
         tensors = [x for x in (*args, *named.values()) if isinstance(x, Tensor)]
-        first = next((x.raw for x in tensors if x.is_cuda), None)
-        on_host = first is None and bool(tensors) and all(x.device.type == "cpu" for x in tensors)
+        on_host = bool(tensors) and all(map(is_on_host, tensors))
+        first = None if on_host else next((x.raw for x in tensors if x.is_cuda), None)
         if HERE.recording is not None or (first is None and not on_host):
             return self.fn(*args, **named)
         named = dict(sorted(named.items()))  # static tensors are in this order
@@ -104,13 +104,18 @@ class GraphStep:
         return sum(bool(tape.parts) for tape in self.tapes.values())
 
 
+def is_on_host(x: Tensor) -> bool:
+    """Whether x is a tensor of the CPU."""
+    return type(x.raw) is np.ndarray
+
+
 def kind_of(argument: Any) -> Any:
     """What a recording holds for: of a tensor all but its numbers, of others the value.
 
     Raises: TypeError for an argument that cannot be compared.
     """
     if isinstance(argument, Tensor):
-        raw, device = argument.raw, argument.is_cuda and str(argument.device)
+        raw, device = argument.raw, is_on_host(argument) or str(argument.device)
         return raw.shape, raw.strides, raw.dtype, device, argument.requires_grad
     try:
         hash(argument)
