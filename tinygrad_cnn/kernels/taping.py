@@ -313,9 +313,9 @@ class Made:
         self.targets = [(i, a) for i, a in enumerate(self.found) if root(a) not in roots]
 
     def fix(self) -> None:
-        """Have arrays that can be written for those that cannot, as where one number stands for
-        many."""
-        fixed = {id(a): a.copy() for _, a in self.targets if not a.flags.writeable}
+        """Have arrays that can be written, and lie alike, for those that cannot, as where one
+        number stands for many."""
+        fixed = {id(a): a.copy("K") for _, a in self.targets if not a.flags.writeable}
         if fixed:
             self.result = replaced(self.result, lambda x: fixed.get(id(x), x))
             self.found = [fixed.get(id(a), a) for a in self.found]

@@ -137,21 +137,6 @@ def launch(code: int, words: Sequence[int], items: int, parts: int) -> None:
     start(code, place, items, parts)
 
 
-def repeat(launches: Sequence[Launch]) -> None:
-    """Have machine code that was launched before do its work again."""
-    ready = 0
-    for code, place, items, parts in launches:
-        if parts == 1:
-            alone(code, place, items)
-        elif parts > 1:
-            if parts != ready:
-                ask_for(parts)
-                ready = parts
-            kernel = together()
-            with POOL:
-                kernel(code, place, items, parts)
-
-
 def start(code: int, place: int, items: int, parts: int) -> None:
     """Call machine code for each part of the work; place: the address of its words."""
     if parts == 1:
