@@ -5,28 +5,34 @@ Only overlays import this: it needs Numba.
 
 import numpy as np
 
-from .exponential import exp_single
+from .exponential import C4, HALF, ONE, SCALED, SIXTH, bits_of, exp_single, with_bits
 from .parallel import contracted
-from .series import SERIES, TAIL
+from .series import SERIES
 
 F = np.float32
 NEAR = tuple(F(c) for c in SERIES[10::-1])  # terms behind these are below 1e-8
-FAR = tuple(F(c) for c in TAIL[15:7:-1])  # in two halves: longer loops are not unrolled
-LAST = tuple(F(c) for c in TAIL[7::-1])
+SHORT = np.int32(-4096)  # the bits that leave a number half of its digits
 
 
 @contracted
 def erfc_far(x, k):
-    """erfc x for x >= 1; as the body, in ops.erf."""
+    """erfc x for x >= 0, exact also where it is small.
+
+    x² is cut into h² + d with a short h, whose square is exact, as in the body, in ops.erf; d is so
+    small that five terms are e^-d.
+    """
     x = min(x, F(10.0))
-    h = F(np.int32(x * F(16.0))) * F(0.0625)
-    t = F(1.0) - F(8.0) / (x + F(3.0))
-    p = F(0.0)
-    for c in FAR:
-        p = p * t + c
-    for c in LAST:
-        p = p * t + c
-    return exp_single(-h * h, k) * exp_single((h - x) * (h + x), k) * p / x
+    h = with_bits(bits_of(x) & SHORT)
+    d = (x - h) * (x + h)
+    e = exp_single(-h * h, k)
+    e -= e * (d - d * d * (k[HALF] - d * (k[SIXTH] - d * k[C4])))
+    t = k[ONE] / (F(2.0) + x)
+    u = F(4.0) * t - k[ONE]
+    p = k[SCALED + 8] + u * (k[SCALED + 9] + u * k[SCALED + 10])
+    p = k[SCALED + 5] + u * (k[SCALED + 6] + u * (k[SCALED + 7] + u * p))
+    p = k[SCALED + 2] + u * (k[SCALED + 3] + u * (k[SCALED + 4] + u * p))
+    p = k[SCALED] + u * (k[SCALED + 1] + u * p)
+    return e * (t + t) * p
 
 
 @contracted
@@ -42,7 +48,7 @@ def erf_near(x):
 def erf_single(x, k):
     """erf x in float32."""
     size = abs(x)
-    far = np.copysign(F(1.0) - erfc_far(max(size, F(1.0)), k), x)
+    far = np.copysign(F(1.0) - erfc_far(size, k), x)
     z = far if size > F(1.0) else erf_near(x)
     return x if x != x else z
 
@@ -50,8 +56,6 @@ def erf_single(x, k):
 @contracted
 def erfc_single(x, k):
     """1 - erf x in float32, exact also where that is small."""
-    size = abs(x)
-    far = erfc_far(max(size, F(1.0)), k)
-    far = F(2.0) - far if x < F(0.0) else far
-    z = far if size > F(1.0) else F(1.0) - erf_near(x)
+    z = erfc_far(abs(x), k)
+    z = F(2.0) - z if x < F(0.0) else z
     return x if x != x else z

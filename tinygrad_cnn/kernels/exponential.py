@@ -12,6 +12,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from . import series
 from .parallel import contracted
 
 F = np.float32
@@ -32,8 +33,10 @@ KNOWN = {
     "least": -87.0,
     "most": 88.0,
 }
-CONSTANTS = np.array([*KNOWN.values()], F)  # for loops, which take them as an argument
 LOG2_E, LN2_HIGH, LN2_LOW, ROUND, ONE, HALF, SIXTH, C4, C5, C6, C7, LEAST, MOST = range(len(KNOWN))
+SCALED = len(KNOWN)  # where those of the error function begin
+# For loops, which take them as an argument.
+CONSTANTS = np.array([*KNOWN.values(), *series.SCALED], F)
 HALF_ROOT = np.int32(0x3F3504F3)  # the bits of √½
 MANTISSA = np.int32(0x007FFFFF)
 
@@ -44,7 +47,8 @@ def held(table, i):
     return (
         table[i], table[i + 1], table[i + 2], table[i + 3], table[i + 4], table[i + 5],
         table[i + 6], table[i + 7], table[i + 8], table[i + 9], table[i + 10], table[i + 11],
-        table[i + 12],
+        table[i + 12], table[i + 13], table[i + 14], table[i + 15], table[i + 16], table[i + 17],
+        table[i + 18], table[i + 19], table[i + 20], table[i + 21], table[i + 22], table[i + 23],
     )  # fmt: skip
 
 
@@ -63,7 +67,7 @@ def with_bits(typing, bits):
 
 
 @contracted
-def series(r, k):
+def exp_near(r, k):
     """e^r for |r| <= log(2) / 2."""
     p = k[C5] + r * (k[C6] + r * k[C7])
     p = k[HALF] + r * (k[SIXTH] + r * (k[C4] + r * p))
@@ -77,7 +81,7 @@ def exp_single(x, k):
     x = min(max(x, k[LEAST]), F(89.0))
     n = np.int32(x * k[LOG2_E] + F(200.5)) - np.int32(200)  # of a positive number the whole part
     r = (x - F(n) * k[LN2_HIGH]) + F(n) * k[LN2_LOW]
-    p = series(r, k)
+    p = exp_near(r, k)
     half = with_bits((n + np.int32(126)) << np.int32(23))  # 2^(n - 1)
     return (p + p) * half
 
@@ -90,7 +94,7 @@ def sigmoid_single(x, k):
     t = y * k[LOG2_E] + k[ROUND]  # its last bits are those of the whole number n
     n = t - k[ROUND]
     r = (y - n * k[LN2_HIGH]) + n * k[LN2_LOW]
-    p = series(r, k)
+    p = exp_near(r, k)
     scale = bits_of(t) << np.int32(23)  # n in the place of the exponent
     z = k[ONE] / (k[ONE] + with_bits(bits_of(p) + scale))
     return z if x >= -k[MOST] else (F(0.0) if x < -k[MOST] else x)  # which is nan

@@ -19,3 +19,11 @@ TAIL = [
     *(5.1141035525936317e-11, 1.0051446343849567e-09, -6.443449857739332e-12),
     -7.639457678391374e-11,
 ]
+
+# e^(x²) erfc x = 2 / (2 + x) · Σ SCALED[n] u^n for x >= 0, with u = (2 - x) / (2 + x): 1 at x = 0,
+# -1 at infinity. The polynomial is that through the points of Chebyshev, put in order of powers; it
+# leaves a relative error of 1.3e-8, for float32.
+SCALED = [
+    *(0.510791353, 0.343580313, 0.139735946, 0.0182217491, -0.0107533109, -0.00324373307),
+    *(0.00153384704, 0.000431040022, -0.000304719086, -3.67643618e-05, 4.42884146e-05),
+]
