@@ -190,6 +190,11 @@ LARGE = {
     "batch_norm": ((X, CHANNELS, CHANNELS, X[::-1]), RELU),
     "batch_norm_dx": ((X[::-1], X, X, CHANNELS), {**RELU, "aux": None}),
     "running_norm": ((X, CHANNELS, CHANNELS**2, None, CHANNELS, X), RELU),
+    "layer_norm": ((drawn(20, 700), drawn(700), drawn(700)), {"eps": 1e-5}),
+    "layer_norm_dx": (
+        (drawn(20, 700), drawn(20, 700), drawn(700)),
+        {"eps": 1e-5, "biased": True},
+    ),
     "softmax": ((drawn(20, 700),), {"dim": 1}),
     "log_softmax": ((X,), {"dim": 1}),
     "softmax_dx": ((drawn(20, 700), drawn(20, 700)), {"dim": -1}),

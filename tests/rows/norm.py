@@ -48,7 +48,41 @@ def torch_running_norm(torch, x, mean, variance, weight, bias, residual, eps, re
     return torch.relu(z) if relu else z
 
 
+@st.composite
+def rows(draw, back: bool = False) -> Case:
+    """What layer norm takes: at least two different numbers in a row; with `back` gradients too."""
+    shape = draw(st.sampled_from([(1, 2), (0, 3), (3, 4), (2, 5)]))
+    rng = draw(generators())
+    x, size = SPREAD(rng, shape), shape[1:]
+    weight, bias = (REAL(rng, size) if draw(st.booleans()) else None for _ in "wb")
+    eps = {"eps": draw(st.sampled_from([0.01, 0.1]))}
+    if back:
+        return Case((REAL(rng, shape), x, weight), eps | {"biased": True})
+    return Case((x, weight, bias), eps)
+
+
+def layer_norm(x, weight, bias, eps):
+    z = (x - x.mean(1, keepdims=True)) / np.sqrt(x.var(1, keepdims=True) + eps)
+    z = z if weight is None else z * weight
+    return z if bias is None else z + bias
+
+
+def torch_layer_norm(torch, x, weight, bias, eps):
+    return torch.nn.functional.layer_norm(x, x.shape[1:], weight, bias, eps)
+
+
+def layer_norm_dx(g, x, weight, eps, biased):
+    rstd = 1 / np.sqrt(x.var(1, keepdims=True) + eps)
+    xhat = (x - x.mean(1, keepdims=True)) * rstd
+    u = g if weight is None else g * weight
+    along = xhat * (u * xhat).mean(1, keepdims=True)
+    gw = None if weight is None else (g * xhat).sum(0)
+    return rstd * (u - u.mean(1, keepdims=True) - along), gw, g.sum(0)
+
+
 ROWS = {
+    "layer_norm": Row(rows(), layer_norm, torch_layer_norm),
+    "layer_norm_dx": Row(rows(back=True), layer_norm_dx),
     "batch_norm": Row(normalised(), oracles.batch_norm, torch_batch_norm),
     "running_norm": Row(evaluated(), running_norm, torch_running_norm),
     "batch_norm_dx": Row(normalised_back(), oracles.batch_norm_dx, view=True),

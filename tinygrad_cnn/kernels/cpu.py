@@ -28,6 +28,7 @@ PRODUCTS = (*CONVOLUTION, *LINEAR, "matmul", "contract")
 WINDOWS = ("window_sum", "window_sum_dx", "window_mean", "window_mean_dx")
 POOLING = ("max_pool", "unpool", *WINDOWS)
 NORMS = ("batch_norm", "batch_norm_dx", "running_norm")
+LAYER_NORM = ("layer_norm", "layer_norm_dx")
 LOSSES = ("cross_entropy", "class_cross_entropy_dx")
 # On fewer numbers calling the compiled kernel costs more than it saves.
 LARGE = 4096
@@ -48,6 +49,7 @@ INSTEAD |= {"cpu_norm": "cpu_array_norm", "cpu_bias": "cpu_array_norm"}
 if NUMBA:
     OVERLAYS = dict.fromkeys(CONVOLUTION, "cpu_conv") | dict.fromkeys(POOLING, "cpu_pool")
     OVERLAYS |= dict.fromkeys(NORMS, "cpu_norm") | dict.fromkeys(STEPS, "cpu_optim")
+    OVERLAYS |= dict.fromkeys(LAYER_NORM, "cpu_layer_norm")
     OVERLAYS |= dict.fromkeys(LOSSES, "cpu_loss") | dict.fromkeys(SOFTMAX, "cpu_softmax")
     OVERLAYS |= dict.fromkeys(LINEAR, "cpu_linear") | {"bias_dx": "cpu_bias"}
     OVERLAYS |= dict.fromkeys(JOINING, "cpu_join") | dict.fromkeys(LINES, "cpu_lines")

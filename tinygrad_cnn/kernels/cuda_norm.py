@@ -327,3 +327,25 @@ def running_norm(x, mean, variance, weight, bias, residual, *, eps, relu):
     mean, variance = (a.astype(work.real, copy=False) for a in (mean, variance))
     dense = [work.xp.ascontiguousarray(a) for a in (mean, variance)]
     return work.normalised(*dense, weight, bias, residual, eps, relu)
+
+
+def layer_norm(x, weight, bias, *, eps):
+    """The kernel of layer_norm: rows are channels of one sample, what follows is elementwise."""
+    if x.ndim != 2 or not covered(x, weight, bias):
+        return refused(TAKEN)
+    ones = xp(x).ones(len(x), x.dtype)
+    z = batch_norm(x[None], ones, xp(x).zeros_like(ones), None, eps=eps, relu=False)[0][0]
+    z = z if weight is None else z * weight
+    return z if bias is None else z + bias
+
+
+def layer_norm_dx(g, x, weight, *, eps, biased):
+    """The kernel of layer_norm_dx."""
+    if x.ndim != 2 or not covered(x, g, weight) or g.shape != x.shape:
+        return refused(TAKEN)
+    u = g if weight is None else g * weight
+    ones = xp(x).ones(len(x), x.dtype)
+    how = {"aux": None, "eps": eps, "relu": False, "skip": False}
+    dx = batch_norm_dx(u[None], None, x[None], ones, **how)[0][0]
+    gw = None if weight is None else (g * layer_norm(x, None, None, eps=eps)).sum(0)
+    return dx, gw, g.sum(0) if biased else None

@@ -28,7 +28,7 @@ OPTIONS = ("-fmad=false",)
 
 WINDOWS = ("window_sum", "window_sum_dx", "window_mean", "window_mean_dx", "fold")
 POOLING = ("max_pool", "max_pool_dx", "unpool", *WINDOWS)
-NORMS = ("batch_norm", "batch_norm_dx", "running_norm")
+NORMS = ("batch_norm", "batch_norm_dx", "running_norm", "layer_norm", "layer_norm_dx")
 SOFTMAX = ("softmax", "softmax_dx", "log_softmax", "log_softmax_dx")
 LOSSES = ("cross_entropy", "class_cross_entropy_dx")
 POINTWISE = ("sigmoid", "erf", "erfc", "sigmoid_dx", "tanh_dx", "relu_dx")

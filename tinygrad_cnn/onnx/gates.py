@@ -343,18 +343,28 @@ def triangle(upper: int) -> Callable:
 # --- norms over the batch's own statistics --------------------------------------------------------
 
 
-def batch_norm(
-    g: Graph, step: Step, x: str, weight: str, bias: str, residual: str, eps: float, relu: bool
-) -> str:
-    """The gate of layer, group and instance norm, which take statistics from their input."""
-    ndim = step.inputs[0].ndim
-    axes = (0, *range(2, ndim))
+def standardized(g: Graph, step: Step, x: str, axes: tuple[int, ...], eps: float) -> str:
+    """x with mean 0 and variance 1 over some axes."""
     over = {"dim": axes, "keepdim": True}
     mean = reduction("ReduceMean")
     centred = g.node("Sub", x, mean(g, step, x, **over))
     variance = mean(g, step, g.node("Mul", centred, centred), **over)
-    deviation = g.node("Sqrt", g.node("Add", variance, number(g, step, eps)))
-    z = g.node("Div", centred, deviation)
+    return g.node("Div", centred, g.node("Sqrt", g.node("Add", variance, number(g, step, eps))))
+
+
+def layer_norm(g: Graph, step: Step, x: str, weight: str, bias: str, eps: float) -> str:
+    """The gate of layer norm."""
+    z = standardized(g, step, x, (1,), eps)
+    z = g.node("Mul", z, weight) if weight else z
+    return g.node("Add", z, bias) if bias else z
+
+
+def batch_norm(
+    g: Graph, step: Step, x: str, weight: str, bias: str, residual: str, eps: float, relu: bool
+) -> str:
+    """The gate of group and instance norm, which take statistics from their input."""
+    ndim = step.inputs[0].ndim
+    z = standardized(g, step, x, (0, *range(2, ndim)), eps)
     channels = g.dims(step.inputs[1])[0]
     for op, name, neutral, sketch in zip(
         ("Mul", "Add"), (weight, bias), (1.0, 0.0), step.inputs[1:3], strict=True
@@ -426,7 +436,7 @@ TRANSLATORS: dict[str, Callable[..., Any]] = {
                 put_at,
                 take_along,
             ),
-            *(cumsum, contract, linear, batch_norm),
+            *(cumsum, contract, linear, batch_norm, layer_norm),
         )
     },
 }

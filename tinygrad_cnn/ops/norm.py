@@ -73,6 +73,39 @@ def batch_norm_dx(g, z, x, weight, *, aux, eps, relu, skip=True, spare=False):
     return gx, reshape(gw, (-1,)), reshape(gb, (-1,)), g if skip else None
 
 
+@gate(
+    floats=True,
+    all=lambda g, x, weight, needs, eps: layer_norm_dx(
+        g, x, weight, eps=eps, biased=needs[2] is not None
+    ),
+)
+def layer_norm(x, weight, bias, *, eps):
+    """weight (x - mean) / √(variance + eps) + bias over each row; what is None is left out.
+
+    Shape: x (N, C), weight, bias (C,) -> (N, C).
+
+    Rule: dx = (u - mean u - x̂ mean(u x̂)) / σ for u = weight g, dweight = Σ g x̂, dbias = Σ g.
+
+    Source: Ba, Kiros & Hinton 2016, equation 3.
+    """
+    rstd = (x.var(1, keepdims=True) + eps) ** -0.5
+    z = (x - x.mean(1, keepdims=True)) * rstd
+    z = z if weight is None else z * weight
+    return z if bias is None else z + bias
+
+
+@composite
+def layer_norm_dx(g, x, weight, *, eps, biased):
+    """The gradients of layer_norm for x, for weight where it is one and, if `biased`, for bias."""
+    centred = x - mean(x, 1, True)
+    rstd = pow(mean(centred * centred, 1, True) + eps, -0.5)
+    xhat = centred * rstd
+    u = g if weight is None else g * weight
+    gx = (u - mean(u, 1, True) - xhat * mean(u * xhat, 1, True)) * rstd
+    gw = None if weight is None else sum(g * xhat, 0)
+    return gx, gw, sum(g, 0) if biased else None
+
+
 @composite
 def running_norm(x, mean, variance, weight, bias, residual, *, eps, relu):
     """weight (x - mean) / √(variance + eps) + bias, + residual, then relu: batch norm evaluated.

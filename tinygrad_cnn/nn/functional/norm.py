@@ -263,8 +263,11 @@ def layer_norm(
     Source: Ba, Kiros & Hinton 2016, equation 3.
     """
     shape = check_normalized_shape("layer_norm", input, normalized_shape, weight=weight, bias=bias)
-    z = grouped(input, math.prod(input.shape[: -len(shape)]), eps)
-    z = z if weight is None else z * weight
+    if input.numel():
+        rows = input.reshape(-1, math.prod(shape))
+        vectors = [None if v is None else v.reshape(-1) for v in (weight, bias)]
+        return norm.layer_norm(rows, *vectors, eps=eps).reshape(input.shape)
+    z = input.clone() if weight is None else input * weight
     return z if bias is None else z + bias
 
 
