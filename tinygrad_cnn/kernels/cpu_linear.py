@@ -13,6 +13,7 @@ from .cpu_columns_work import Filling, fill
 from .served import refused
 from .simd import LANES, ROWS, WIDTH
 from .simd_columns import call_strip, strip_address
+from .threads import get_num_threads
 from .workers import Worker, address, record, run, scratch
 
 TAKEN = "it is compiled for float32 matrices in columns, whose samples fill vectors"
@@ -68,16 +69,17 @@ def product(a: np.ndarray, b: np.ndarray, z: np.ndarray, start: np.ndarray = ZER
     vectors."""
     rows, length = a.shape
     between, step = (s // 4 for s in a.strides)
+    parts = 1 if rows * length * b.shape[1] < ALONE else get_num_threads()
     strips = -(-rows // ROWS)
-    many = -(-rows // strips)
+    many = -(-rows // (strips + -strips % parts))  # as many strips for each thread
     initial = int(start is not ZERO)
     task = Product(
         strip_address(), address(a), between, step, address(b), b.shape[1],
         address(start), initial, address(z), z.shape[1], address(FIRST), rows, length, b.shape[1],
         many,
     )  # fmt: skip
-    small = rows * length * b.shape[1] < ALONE
-    run(multiply, -(-rows // many), task, 1 if small else None)
+    items = -(-rows // many)
+    run(multiply, items, task, min(parts, items))
 
 
 def is_matrix(x: object) -> bool:
