@@ -48,8 +48,8 @@ class Workload(NamedTuple):
 
 
 WORKLOADS = [
-    Workload("lenet training", "lenet", True, 64, 1, 28, 10, 31, (4, 3)),
-    Workload("lenet inference", "lenet", False, 64, 1, 28, 10, 31, (5, 4)),
+    Workload("lenet training", "lenet", True, 64, 1, 28, 10, 151, (4, 3)),
+    Workload("lenet inference", "lenet", False, 64, 1, 28, 10, 151, (5, 4)),
     Workload("resnet20 training", "resnet20", True, 128, 3, 32, 10, 11, (2, 1.5)),
     Workload("resnet20 inference", "resnet20", False, 32, 3, 32, 10, 31, (2.2, 1.7)),
     Workload("vgg11_bn training", "vgg11_bn", True, 64, 3, 32, 10, 11, (2, 1.8)),
