@@ -53,10 +53,10 @@ WORKLOADS = [
     Workload("resnet20 training", "resnet20", True, 128, 3, 32, 10, 11, (2, 1.5)),
     Workload("resnet20 inference", "resnet20", False, 32, 3, 32, 10, 31, (2.2, 1.7)),
     Workload("vgg11_bn training", "vgg11_bn", True, 64, 3, 32, 10, 11, (2, 1.8)),
-    Workload("resnet18 training", "resnet18", True, 8, 3, 224, 1000, 7, (1.8, 1.5)),
+    Workload("resnet18 training", "resnet18", True, 8, 3, 224, 1000, 11, (1.8, 1.5)),
     Workload("resnet18 inference", "resnet18", False, 1, 3, 224, 1000, 21, (1.7, 1.4)),
-    Workload("googlenet training", "googlenet", True, 4, 3, 224, 1000, 5, (1.2, 1.0)),
-    Workload("densenet121 training", "densenet121", True, 4, 3, 224, 1000, 5, (1.2, 1.0)),
+    Workload("googlenet training", "googlenet", True, 4, 3, 224, 1000, 11, (1.2, 1.0)),
+    Workload("densenet121 training", "densenet121", True, 4, 3, 224, 1000, 11, (1.2, 1.0)),
 ]
 
 
