@@ -40,10 +40,10 @@ def total_of(weight, target, ignored):
 
 
 @fused
-def read(x, across, n, line):
-    """Row n of x, which lies in rows, or across them, as a line."""
+def read(x, begin, step, line):
+    """Fill a line with every `step`-th number of x from `begin` on: a row that lies as it may."""
     for k in range(line.size):
-        line[k] = x[k, n] if across else x[n, k]
+        line[k] = x[begin + k * step]
 
 
 @shared
@@ -54,12 +54,12 @@ def surprises(task, first, last, part):
     are divided by the total of the weights. What has no share does not count. A target that is
     ignored, or no class, has none.
     """
-    x, across, lines, table, target, weight, ignored, kept, spread, mean, z = arguments(task)
+    x, down, along, lines, table, target, weight, ignored, kept, spread, mean, z = arguments(task)
     constants = held(table, 0)
     scale = 1.0 / total_of(weight, target, ignored) if mean else 1.0
     row = lines[part]
     for n in range(first, last):
-        read(x, across, n, row)
+        read(x, n * down, along, row)
         loss = 0.0
         t = target[n]
         if 0 <= t < row.size and t != ignored:
@@ -76,7 +76,9 @@ def surprises(task, first, last, part):
 @functools.partial(shared, fastmath=frozenset({"contract"}))
 def surprises_dx(task, first, last, part):
     """The gradients of `surprises`, whose shares' sums are g · scale · (kept weight[t] + whole)."""
-    g, x, across, lines, table, target, weight, ignored, kept, spread, mean, dx = arguments(task)
+    g, x, down, along, lines, table, target, weight, ignored, kept, spread, mean, dx = arguments(
+        task
+    )
     constants = held(table, 0)
     scale = 1.0 / total_of(weight, target, ignored) if mean else 1.0
     whole = 0.0
@@ -84,7 +86,7 @@ def surprises_dx(task, first, last, part):
         whole += spread * weight[k]
     row = lines[part]
     for n in range(first, last):
-        read(x, across, n, row)
+        read(x, n * down, along, row)
         t = target[n]
         valid = 0 <= t < row.size and t != ignored
         u = g[n if g.size > 1 else 0] * scale if valid else 0.0
@@ -97,7 +99,7 @@ def surprises_dx(task, first, last, part):
         if valid:
             row[t] -= u * kept * weight[t]
         for k in range(row.size):
-            dx[k if across else n, n if across else k] = row[k]
+            dx[n * down + k * along] = row[k]
 
 
 @shared
@@ -125,11 +127,15 @@ def settled(x, target, weight, ignore_index, label_smoothing, reduction):
     classes = x.shape[1]
     weight = ones(classes) if weight is None else dense(weight.astype(x.dtype))
     kept, spread = 1.0 - label_smoothing, label_smoothing / classes
-    across = in_columns(x)
+    steps = (1, len(x)) if in_columns(x) else (classes, 1)
     lines = np.empty((get_num_threads(), classes), x.dtype)
-    logits = dense(x.T if across else x)
     how = (dense(target), weight, ignore_index, kept, spread, reduction == "mean")
-    return logits, across, lines, CONSTANTS, *how
+    return flat(x), *steps, lines, CONSTANTS, *how
+
+
+def flat(x: np.ndarray) -> np.ndarray:
+    """All numbers of x as they lie, in columns or else in rows."""
+    return dense(x.T if in_columns(x) else x).reshape(-1)
 
 
 def cross_entropy(x, target, weight, *, ignore_index, label_smoothing, reduction):
@@ -151,6 +157,6 @@ def class_cross_entropy_dx(g, x, target, weight, *, ignore_index, label_smoothin
     how = settled(x, target, weight, ignore_index, label_smoothing, reduction)
     if how is None or g.shape != (x.shape[:1] if reduction == "none" else ()):
         return refused(TAKEN)
-    dx = np.empty_like(x, order="F" if how[1] else "C")
-    surprises_dx(x.size, len(x), dense(g).reshape(-1), *how, dx.T if how[1] else dx)
+    dx = np.empty(x.shape, x.dtype, order="F" if in_columns(x) else "C")
+    surprises_dx(x.size, len(x), dense(g).reshape(-1), *how, flat(dx))
     return dx
