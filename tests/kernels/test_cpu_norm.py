@@ -12,7 +12,7 @@ import tinygrad_cnn as tg
 from tinygrad_cnn.ops.norm import batch_norm, batch_norm_dx
 
 pytest.importorskip("numba", reason="Numba has no wheel here: there are no kernels to compare")
-from tinygrad_cnn.kernels import cpu_norm, cpu_norm_rows, layout
+from tinygrad_cnn.kernels import cpu_norm, layout
 from tinygrad_cnn.kernels import threads as threads_of
 
 STORAGES = ["planes", "rows", "columns", "reversed", "strided", "read-only", "broadcast"]
@@ -196,27 +196,3 @@ def test_what_is_not_covered_is_left_to_the_body(x, weight):
     how = {"eps": EPS, "relu": False}
     assert cpu_norm.batch_norm(x, weight, weight, None, **how) is NotImplemented
     assert cpu_norm.batch_norm_dx(x, x, x, weight, aux=None, skip=True, **how) is NotImplemented
-
-
-@pytest.mark.parametrize("length", [1, 28, cpu_norm_rows.LONGEST, cpu_norm_rows.LONGEST + 1])
-@pytest.mark.parametrize("shift", [0.0, 1e4])
-def test_channels_of_one_sample_are_lines(length, shift):
-    """What layer norm and group norm ask for; of longer lines the other kernels take care, which
-    round the mean to float32."""
-    rng = np.random.default_rng(0)
-    x = (rng.standard_normal((1, 7, length)) + shift).astype("float32")
-    weight, bias = rng.standard_normal((2, 7)).astype("float32")
-    g = rng.standard_normal(x.shape).astype("float32")
-    short = length <= cpu_norm_rows.LONGEST
-    assert cpu_norm_rows.covers(x, None, False) == short
-    z, aux = cpu_norm.batch_norm(x, weight, bias, None, eps=EPS, relu=False)
-    how = {"eps": EPS, "relu": False}
-    exact, moments = batch_norm.gate.body(*exactly(x, weight, bias, None), **how)
-    np.testing.assert_allclose(z, exact, rtol=1e-4, atol=1e-5 if short else 1e-5 + 1e-7 * shift)
-    np.testing.assert_allclose(aux[1], moments[1], rtol=1e-5, atol=1e-9)
-    fast = cpu_norm.batch_norm_dx(g, z, x, weight, aux=aux, skip=False, **how)
-    want = batch_norm_dx.gate.body(*exactly(g, z, x, weight), aux=None, skip=False, **how)
-    for a, b, size in zip(
-        fast[:3], want[:3], (400 if length == 1 else 4, length, length), strict=True
-    ):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * size)

@@ -74,6 +74,12 @@ def callback(
     return code
 
 
+@functools.lru_cache(maxsize=256)
+def constant(size: int, value: float) -> np.ndarray:
+    """A float32 vector for where there is none; nobody writes it."""
+    return np.full(size, value, np.float32)
+
+
 def dense(x: np.ndarray) -> np.ndarray:
     """x as the one kind of array that kernels are compiled for: C-contiguous and writable."""
     return x if type(x) is np.ndarray and x.flags.carray else noted(np.array, x, order="C")

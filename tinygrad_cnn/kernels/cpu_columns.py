@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import converted
-from .compiled import dense
+from .compiled import constant, dense
 from .cpu import CALM
 from .cpu_columns_work import (
     Filling,
@@ -140,12 +140,6 @@ def swept(plan: Plan, x: np.ndarray, z: np.ndarray, w: np.ndarray, bias: np.ndar
     run(sweep, plan.items, task)
 
 
-@functools.lru_cache(maxsize=64)
-def no_bias(channels: int) -> np.ndarray:
-    """The bias of so many channels where there is none; nobody writes it."""
-    return np.zeros(channels, np.float32)
-
-
 @functools.lru_cache(maxsize=1024)
 def plan_forward(images: tuple, weights: tuple, stride, padding, dilation) -> tuple[tuple, Plan]:
     """The shape of the results of images and weights of these shapes, and how they are made."""
@@ -161,7 +155,7 @@ def conv(x, w, b, *, stride, padding, dilation, groups):
     shape, plan = plan_forward(x.shape, w.shape, stride, padding, dilation)
     z = empty_columns(shape, x.dtype)
     if z.size:
-        bias = no_bias(len(w)) if b is None else np.ascontiguousarray(b)
+        bias = constant(len(w), 0) if b is None else np.ascontiguousarray(b)
         swept(plan, framed(x, padding), z, w, bias)
     return cropped(z, len(x))
 
@@ -193,7 +187,7 @@ def conv_dx(u, w, *, space, stride, padding, dilation, groups):
             z[...] = 0
         images = framed(u)
         for plan in plans:
-            swept(plan, images, z, w, no_bias(w.shape[1]))
+            swept(plan, images, z, w, constant(w.shape[1], 0))
     return cropped(z, len(u))
 
 

@@ -3,12 +3,11 @@
 Only for float32. Sums of long rows are made of the sums of blocks, added up in float64.
 """
 
-import functools
 import math
 
 import numpy as np
 
-from .compiled import dense
+from .compiled import constant, dense
 from .cpu_bias import across
 from .parallel import arguments, fused, shared
 from .served import refused
@@ -76,7 +75,8 @@ def normalise(task, first, last, part):
 
 @shared
 def pull_back(task, first, last, part):
-    """The gradient of each row, and of each piece of the rows the gradients of weight and bias."""
+    """The gradient of each row, and of each piece of the rows the gradients of weight and bias,
+    where sums have a place for them."""
     g, x, weight, eps, rows, dx, sums = arguments(task)
     for item in range(first, last):
         gw, gb = sums[0, item], sums[1, item]
@@ -90,7 +90,7 @@ def pull_back(task, first, last, part):
             for k in range(line.size):
                 distance = (line[k] - centre) - rest
                 out[k] = rstd * (slope[k] * weight[k] - even - distance * tilt)
-            for k in range(line.size):
+            for k in range(gw.size):
                 gw[k] += slope[k] * (((line[k] - centre) - rest) * rstd)
                 gb[k] += slope[k]
 
@@ -98,15 +98,9 @@ def pull_back(task, first, last, part):
 def covered(*arrays: np.ndarray | None) -> bool:
     """Whether these are arrays that the kernels are for, the first a matrix."""
     x = arrays[0]
-    given = [a for a in arrays if a is not None]
-    same = all(type(a) is np.ndarray and a.dtype == np.float32 for a in given)
-    return same and x.ndim == 2 and x.size > 0 and all(a.shape[-1:] == x.shape[1:] for a in given)
-
-
-@functools.lru_cache(maxsize=64)
-def constant(size: int, value: float) -> np.ndarray:
-    """A vector for where there is none; nobody writes it."""
-    return np.full(size, value, np.float32)
+    there = [a for a in arrays if a is not None]
+    same = all(type(a) is np.ndarray and a.dtype == np.float32 for a in there)
+    return same and x.ndim == 2 and x.size > 0 and all(a.shape[-1:] == x.shape[1:] for a in there)
 
 
 def given(vector: np.ndarray | None, size: int, value: float) -> np.ndarray:
@@ -131,7 +125,8 @@ def layer_norm_dx(g, x, weight, *, eps, biased):
     count, size = x.shape
     rows = max(1, min(ROWS, count // PIECES))
     items = -(-count // rows)
-    dx, sums = np.empty(x.shape, x.dtype), np.empty((2, items, size), x.dtype)
+    dx = np.empty(x.shape, x.dtype)
+    sums = np.empty((2, items, size if biased or weight is not None else 0), x.dtype)
     pull_back(x.size, items, dense(g), dense(x), given(weight, size, 1), float(eps), rows, dx, sums)
     gw = None if weight is None else across(sums[0])
     return dx, gw, across(sums[1]) if biased else None

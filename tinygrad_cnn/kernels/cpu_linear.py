@@ -139,11 +139,8 @@ def trim(wide: np.ndarray, z: np.ndarray) -> None:
     rows, columns = z.shape
     # As images of one column, whose samples are the matrix's columns.
     steps = (1, 0, wide.shape[1], columns)
-    run(
-        fill,
-        rows,
-        Filling(address(wide), address(z), *steps, columns, rows, 1, rows, 1, columns, 0, 0),
-    )
+    sizes = (columns, rows, 1, rows, 1, columns)
+    run(fill, rows, Filling(address(wide), address(z), *steps, *sizes, 0, 0))
 
 
 def turned(x: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from .capture import noted
-from .compiled import dense
+from .compiled import constant, dense
 from .exponential import CONSTANTS, exp_single, held
 from .layout import in_columns
 from .parallel import arguments, fused, shared
@@ -112,12 +112,6 @@ def added(task, first, last, part):
     z[0] = total
 
 
-@functools.lru_cache(maxsize=64)
-def ones(classes):
-    """The weights of so many classes where none are given; nobody writes them."""
-    return np.ones(classes, np.float32)
-
-
 def settled(x, target, weight, ignore_index, label_smoothing, reduction):
     """What the kernels take of logits, targets and settings; None for a case of the body."""
     if x.ndim != 2 or x.dtype != np.float32 or not x.size or target.shape != x.shape[:1]:
@@ -125,7 +119,7 @@ def settled(x, target, weight, ignore_index, label_smoothing, reduction):
     if target.dtype != np.int64 or (weight is not None and weight.shape != x.shape[1:]):
         return None
     classes = x.shape[1]
-    weight = ones(classes) if weight is None else dense(weight.astype(x.dtype))
+    weight = constant(classes, 1) if weight is None else dense(weight.astype(x.dtype))
     kept, spread = 1.0 - label_smoothing, label_smoothing / classes
     steps = (1, len(x)) if in_columns(x) else (classes, 1)
     lines = np.empty((get_num_threads(), classes), x.dtype)

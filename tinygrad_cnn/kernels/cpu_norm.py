@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import cpu_norm_rows
 from .compiled import dense
 from .cpu_norm_work import (
     Task,
@@ -197,13 +196,10 @@ def batch_norm(x, weight, bias, residual, *, eps, relu):
     if not covered(x, residual, weight, bias):
         return refused(TAKEN)
     mean, variance = np.empty(weight.size, FLOAT32), np.empty(weight.size, FLOAT32)
-    shape = (1, -1, *[1] * (x.ndim - 2))
-    if cpu_norm_rows.covers(x, residual, relu):
-        z = cpu_norm_rows.normalised(x, dense(weight), dense(bias), mean, variance, eps)
-        return z, Moments((mean.reshape(shape), variance.reshape(shape)))
     work = Work(x, mean, variance, eps, 3)
     work.run(moments)
     work.settle(settle_moments, weight=dense(weight), bias=dense(bias))
+    shape = (1, -1, *[1] * (x.ndim - 2))
     aux = Moments((mean.reshape(shape), variance.reshape(shape)))
     z, aux.bits = work.normalised(residual, relu)
     return z, aux
@@ -214,10 +210,6 @@ def batch_norm_dx(g, z, x, weight, *, aux, eps, relu, skip=True, spare=False):
     if not covered(x, g, weight) or (relu and not covered(x, z)):
         return refused(TAKEN)
     count = x.shape[1]
-    if aux is not None and cpu_norm_rows.covers(x, None, relu):
-        given = [dense(a.reshape(-1).astype(FLOAT32, copy=False)) for a in (weight, *aux)]
-        dx = g if spare and not skip and g.flags.carray else np.empty(x.shape, x.dtype)
-        return *cpu_norm_rows.pulled_back(g, x, *given, eps, dx), g if skip else None
     if aux is None:
         work = Work(x, np.empty(count, FLOAT32), np.empty(count, FLOAT32), eps, 4)
         work.run(moments)

@@ -170,18 +170,18 @@ def in_lanes(
     z: np.ndarray,
     axes: tuple,
     settings: tuple,
-    factor: float,
+    lines: int,
+    factor: float = 0,
     indices: np.ndarray | None = None,
 ) -> None:
     """Have a worker do the windows of images x, and what there is for each of them, z, whose axes
-    lie in this order."""
+    lie in this order; lines: its items for each of the outermost."""
     images, found = ordered(x, axes), ordered(z, axes)
     count, *space, lanes = images.shape
     places = 0 if indices is None else address(indices)
     settings = itertools.chain(space, found.shape[1:3], *settings)
     factor = int(np.float32(factor).view(np.int32))
     task = Windows(lanes, *settings, address(images), address(found), places, factor)
-    lines = space[0] if worker is total_dx_in_lanes else z.shape[2]
     run(worker, count * lines, task, 1 if x.size <= ALONE else None)
 
 
@@ -194,7 +194,8 @@ def max_pool(x, *, window, stride, padding, dilation, out):
         if x.dtype != np.float32:
             return refused(IN_LANES)
         z, indices = (empty_in(axes, (*x.shape[:2], *out), d) for d in (x.dtype, np.int64))
-        in_lanes(largest_in_lanes, x, z, axes, (window, stride, padding, dilation), 0, indices)
+        settings = (window, stride, padding, dilation)
+        in_lanes(largest_in_lanes, x, z, axes, settings, out[0], indices=indices)
         return z, indices
     setting = WINDOWS.get((window, stride, dilation))
     if setting is None:
@@ -241,7 +242,8 @@ def window_sum(x, *, window, stride, padding, dilation, out, factor=1.0):
         if x.dtype != np.float32:
             return refused(IN_LANES)
         z = empty_in(axes, (*x.shape[:2], *out), x.dtype)
-        in_lanes(total_in_lanes, x, z, axes, (window, stride, padding, dilation), factor)
+        settings = (window, stride, padding, dilation)
+        in_lanes(total_in_lanes, x, z, axes, settings, out[0], factor)
         return z
     setting = WINDOWS.get((window, stride, dilation))
     if setting is None:
@@ -267,7 +269,8 @@ def window_sum_dx(u, *, space, window, stride, padding, dilation, factor=1.0):
         if u.dtype != np.float32:
             return refused(IN_LANES)
         z = empty_in(axes, (*u.shape[:2], *space), u.dtype)
-        in_lanes(total_dx_in_lanes, z, u, axes, (window, stride, padding, dilation), factor)
+        settings = (window, stride, padding, dilation)
+        in_lanes(total_dx_in_lanes, z, u, axes, settings, space[0], factor)
         return z
     setting = WINDOWS.get((window, stride, dilation))
     if setting is None:

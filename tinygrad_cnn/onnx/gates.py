@@ -353,7 +353,7 @@ def standardized(g: Graph, step: Step, x: str, axes: tuple[int, ...], eps: float
 
 
 def layer_norm(g: Graph, step: Step, x: str, weight: str, bias: str, eps: float) -> str:
-    """The gate of layer norm."""
+    """The gate of layer and group norm."""
     z = standardized(g, step, x, (1,), eps)
     z = g.node("Mul", z, weight) if weight else z
     return g.node("Add", z, bias) if bias else z
@@ -362,7 +362,7 @@ def layer_norm(g: Graph, step: Step, x: str, weight: str, bias: str, eps: float)
 def batch_norm(
     g: Graph, step: Step, x: str, weight: str, bias: str, residual: str, eps: float, relu: bool
 ) -> str:
-    """The gate of group and instance norm, which take statistics from their input."""
+    """The gate of instance norm, which takes statistics from its input."""
     ndim = step.inputs[0].ndim
     z = standardized(g, step, x, (0, *range(2, ndim)), eps)
     channels = g.dims(step.inputs[1])[0]
