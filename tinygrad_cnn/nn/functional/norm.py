@@ -263,6 +263,8 @@ def layer_norm(
     Source: Ba, Kiros & Hinton 2016, equation 3.
     """
     shape = check_normalized_shape("layer_norm", input, normalized_shape, weight=weight, bias=bias)
+    if input.ndim == 2 and len(shape) == 1 and input.numel():  # rows already: nothing to reshape
+        return norm.layer_norm(input, weight, bias, eps=eps)
     if input.numel():
         rows = input.reshape(-1, math.prod(shape))
         vectors = [None if v is None else v.reshape(-1) for v in (weight, bias)]
