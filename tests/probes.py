@@ -284,10 +284,16 @@ def called(function) -> list:
     return [f for f in ours if callable(f)]
 
 
+def rules_of(record) -> list:
+    """The rules of a gate as they are written; a composite that is one is seen by its body."""
+    return [rule.gate.body if hasattr(rule, "gate") else rule for rule in record.rules.values()]
+
+
 def written(record) -> list:
     """The rules of a gate, the plain functions they call, and the composites they call."""
     found = []
-    waiting = list(record.rules.values())
+    rules = rules_of(record)
+    waiting = list(rules)
     while waiting:
         function = waiting.pop()
         if function in found:
@@ -296,6 +302,6 @@ def written(record) -> list:
         for other in called(function):
             if not hasattr(other, "gate"):
                 waiting.append(other)
-            elif other.gate.kind == "composite" and function in record.rules.values():
+            elif other.gate.kind == "composite" and function in rules:
                 found.append(other.gate.body)
     return found

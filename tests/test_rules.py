@@ -9,7 +9,7 @@ import dis
 import types
 
 import pytest
-from probes import FUNCTIONS, codes, own_records, written
+from probes import FUNCTIONS, codes, own_records, rules_of, written
 
 import tinygrad_cnn as tg
 
@@ -68,7 +68,7 @@ def test_the_reader_of_bytecode_sees_divisions():
 @pytest.mark.parametrize("record", RULED, ids=lambda record: record.name)
 def test_rules_capture_nothing_and_set_nothing(record):
     """What a node keeps is in the words of a rule, so that nothing is kept in secret."""
-    for rule in record.rules.values():
+    for rule in rules_of(record):
         assert rule.__closure__ is None
         assert rule.__defaults__ is None
     for function in written(record):

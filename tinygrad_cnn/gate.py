@@ -131,10 +131,13 @@ class Gate:
         Code is generated here and for the loops of `kernels.cpu_pointwise`, nowhere else; a closure
         per rule costs a fifth of backward.
         """
-        rules = self.rules
-        if self.formula:
-            rules = {n: kernels.at_once(f"{self.name}.{n}", rule) for n, rule in rules.items()}
-        return {f"rule_{n}": rule for n, rule in rules.items()}
+        found = {}
+        for n, rule in self.rules.items():
+            known = getattr(rule, "gate", None)
+            if self.formula and (known is None or not known.formula):
+                rule = kernels.at_once(f"{self.name}.{n}", rule)
+            found[f"rule_{n}"] = rule
+        return found
 
     def called(self, n: str, places: dict[str, str]) -> str:
         """The call of a rule as text. places: where the words that it may name are to be found."""

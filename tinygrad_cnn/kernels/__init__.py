@@ -154,9 +154,15 @@ def at_once(name: str, rule: Callable) -> Callable:
 
 def by_size(least: int, plain: Callable, fast: Callable) -> Callable:
     """`plain` on arrays of fewer numbers than `least`, `fast` on others."""
+    count = getattr(plain, "nin", None)
     code = getattr(plain, "__code__", None)
-    if code is not None and (code.co_argcount, code.co_kwonlyargcount) == (2, 0):
-        return lambda x, y: (plain if x.size < least else fast)(x, y)
+    if code is not None and not code.co_kwonlyargcount:
+        count = code.co_argcount
+    if count == 1:
+        return lambda x: (plain if x.size < least else fast)(x)
+    if count == 2:
+        kind = np.ndarray  # the first of two may be a Python number
+        return lambda x, y: (fast if x.__class__ is kind and x.size >= least else plain)(x, y)
     return lambda x, *others, **how: (plain if x.size < least else fast)(x, *others, **how)
 
 

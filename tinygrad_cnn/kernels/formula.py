@@ -56,10 +56,10 @@ for name in COMPARISONS:
 # The backend of Terms.
 TERMS = SimpleNamespace(
     device="none",
-    xp=None,
     asarray=lambda term: term,
     **{name: functools.partial(Term, name) for name in STEPS},
 )
+TERMS.xp = TERMS  # bodies also call the array module's functions, those that are named as gates are
 
 
 def steps(function: Callable, inputs: tuple, settings: dict) -> tuple[tuple, tuple] | None:

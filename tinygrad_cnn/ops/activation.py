@@ -22,7 +22,13 @@ SELU_SCALE = 1.0507009873554805
 # --- sigmoids -------------------------------------------------------------------------------------
 
 
-@gate(floats=True, x=lambda g, z: tanh_dx(g, z))
+@composite(formula=True)
+def tanh_dx(g, z):
+    """The gradient of tanh for its input: g (1 - z²)."""
+    return g * (1.0 - z * z)
+
+
+@gate(formula=True, floats=True, x=tanh_dx)
 def tanh(x):
     """The hyperbolic tangent.
 
@@ -32,24 +38,18 @@ def tanh(x):
 
 
 @composite(formula=True)
-def tanh_dx(g, z):
-    """The gradient of tanh for its input: g (1 - z²)."""
-    return g * (1.0 - z * z)
+def sigmoid_dx(g, z):
+    """The gradient of sigmoid for its input: g z (1 - z)."""
+    return g * (z * (1.0 - z))
 
 
-@gate(floats=True, x=lambda g, z: sigmoid_dx(g, z), formula=True)
+@gate(formula=True, floats=True, x=sigmoid_dx)
 def sigmoid(x):
     """1 / (1 + e^-x); where e^-x overflows, 0.
 
     Rule: dz/dx = z (1 - z).
     """
     return 1.0 / (xp(x).exp(-x) + 1.0)
-
-
-@composite(formula=True)
-def sigmoid_dx(g, z):
-    """The gradient of sigmoid for its input: g z (1 - z)."""
-    return g * (z * (1.0 - z))
 
 
 @gate(formula=True, floats=True, x=lambda g, x: g * sigmoid(-x))
@@ -88,7 +88,13 @@ def softsign(x):
 # --- zero or a slope on the left ------------------------------------------------------------------
 
 
-@gate(x=lambda g, z: relu_dx(g, z))
+@composite(formula=True)
+def relu_dx(g, z):
+    """The gradient of relu for its input: 0 where z <= 0, else g."""
+    return where(z <= 0, 0.0, g)
+
+
+@gate(formula=True, x=relu_dx)
 def relu(x):
     """max(x, 0).
 
@@ -97,12 +103,6 @@ def relu(x):
     Source: Nair & Hinton 2010, section 2.
     """
     return xp(x).maximum(x, 0)
-
-
-@composite(formula=True)
-def relu_dx(g, z):
-    """The gradient of relu for its input: 0 where z <= 0, else g."""
-    return where(z <= 0, 0.0, g)
 
 
 @gate(

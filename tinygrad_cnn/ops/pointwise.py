@@ -9,7 +9,7 @@ import math
 from ..gate import composite, gate, same
 from ..kernels import xp
 from ..kernels.dtypes import check_numbers, check_power
-from .comparison import eq, floor_divide, isfinite, logical_and, sign, trunc
+from .comparison import eq, floor_divide, isfinite, logical_and, trunc
 
 # --- arithmetic -----------------------------------------------------------------------------------
 
@@ -127,7 +127,7 @@ def reciprocal(x):
     return div(1.0, x)
 
 
-@gate(x=lambda g, x: g * sign(x))
+@gate(formula=True, x=lambda g, x: where(x > 0, g, where(x < 0, -g, 0.0)))
 def abs(x):
     """|x|.
 
@@ -249,6 +249,7 @@ def frac(x):
 
 
 @gate(
+    formula=True,
     x=lambda g, x, y: where(x < y, 0.0, where(eq(x, y), g * 0.5, g)),
     y=lambda g, x, y: where(y < x, 0.0, where(eq(x, y), g * 0.5, g)),
 )
@@ -261,6 +262,7 @@ def maximum(x, y):
 
 
 @gate(
+    formula=True,
     x=lambda g, x, y: where(x > y, 0.0, where(eq(x, y), g * 0.5, g)),
     y=lambda g, x, y: where(y > x, 0.0, where(eq(x, y), g * 0.5, g)),
 )
@@ -284,7 +286,11 @@ def where(condition, x, y):
     return xp(condition, x, y).where(condition, x, y)
 
 
-@gate(x=lambda g, x, min: where(x >= min, g, 0.0), min=lambda g, x, min: where(x < min, g, 0.0))
+@gate(
+    formula=True,
+    x=lambda g, x, min: where(x >= min, g, 0.0),
+    min=lambda g, x, min: where(x < min, g, 0.0),
+)
 def clamp_min(x, min):
     """x, but not below min; nan wins.
 
@@ -293,7 +299,11 @@ def clamp_min(x, min):
     return xp(x, min).maximum(x, min)
 
 
-@gate(x=lambda g, x, max: where(x <= max, g, 0.0), max=lambda g, x, max: where(x > max, g, 0.0))
+@gate(
+    formula=True,
+    x=lambda g, x, max: where(x <= max, g, 0.0),
+    max=lambda g, x, max: where(x > max, g, 0.0),
+)
 def clamp_max(x, max):
     """x, but not above max; nan wins.
 
