@@ -113,6 +113,10 @@ def torch_elu(torch, x, alpha=1.0, scale=1.0, input_scale=1.0):
     return torch.ops.aten.elu(x, alpha, scale, input_scale)
 
 
+def torch_scaled_tanh(torch, x):
+    return 1.7159 * torch.tanh(2 / 3 * x)
+
+
 def torch_celu(torch, x, alpha):
     """In PyTorch's own the factor 1 / alpha of the gradient is a float32."""
     return torch_elu(torch, x, alpha, 1.0, 1 / alpha)
@@ -124,6 +128,7 @@ ROWS = {
     # sigmoids
     "tanh": pointwise(np.tanh, REAL),
     "tanh_dx": pointwise(lambda g, z: g * (1 - z * z), REAL, REAL, torch=False),
+    "scaled_tanh": pointwise(lambda x: 1.7159 * np.tanh(2 * x / 3), REAL, torch=torch_scaled_tanh),
     "sigmoid": pointwise(sigmoid, REAL),
     "sigmoid_dx": pointwise(lambda g, z: g * z * (1 - z), REAL, REAL, torch=False),
     "logsigmoid": pointwise(lambda x: np.log(sigmoid(x)), REAL, torch=functional("logsigmoid")),

@@ -33,7 +33,9 @@ LOSSES = ("cross_entropy", "class_cross_entropy_dx")
 # On fewer numbers calling the compiled kernel costs more than it saves.
 LARGE = 4096
 SOFTMAX = ("softmax", "softmax_dx", "log_softmax", "log_softmax_dx")
-LEAST = dict.fromkeys(SOFTMAX, LARGE) | {"bias_dx": 512}
+REDUCTIONS = ("sum", "mean", "sum_to")  # whose bodies call no gate
+SUMS = (*REDUCTIONS, "bias_dx")
+LEAST = dict.fromkeys(SOFTMAX, LARGE) | dict.fromkeys(SUMS, 32768) | {"bias_dx": 512}
 JOINING = ("join", "gradient_sum")
 LINES = ("pad_constant", "put_onto")
 
@@ -45,13 +47,13 @@ WITHOUT_NUMBA |= dict.fromkeys(POOLING[:2], "cpu_array_pool") | {"bias_dx": "cpu
 OVERLAYS = dict(WITHOUT_NUMBA)
 # Instead of modules that cannot be imported.
 INSTEAD = {"cpu_conv": "cpu_gemm", "cpu_pool": "cpu_array_pool"}
-INSTEAD |= {"cpu_norm": "cpu_array_norm", "cpu_bias": "cpu_array_norm"}
+INSTEAD |= {"cpu_norm": "cpu_array_norm", "cpu_sum": "cpu_array_norm"}
 if NUMBA:
     OVERLAYS = dict.fromkeys(CONVOLUTION, "cpu_conv") | dict.fromkeys(POOLING, "cpu_pool")
     OVERLAYS |= dict.fromkeys(NORMS, "cpu_norm") | dict.fromkeys(STEPS, "cpu_optim")
     OVERLAYS |= dict.fromkeys(LAYER_NORM, "cpu_layer_norm")
     OVERLAYS |= dict.fromkeys(LOSSES, "cpu_loss") | dict.fromkeys(SOFTMAX, "cpu_softmax")
-    OVERLAYS |= dict.fromkeys(LINEAR, "cpu_linear") | {"bias_dx": "cpu_bias"}
+    OVERLAYS |= dict.fromkeys(LINEAR, "cpu_linear") | dict.fromkeys(SUMS, "cpu_sum")
     OVERLAYS |= dict.fromkeys(JOINING, "cpu_join") | dict.fromkeys(LINES, "cpu_lines")
 
 
@@ -97,16 +99,6 @@ def keep_pages():
 keep_pages()
 
 
-def quiet(f):
-    """`f` without NumPy's floating-point warnings: 1 / 0 is inf, as IEEE 754 says."""
-
-    def kernel(*inputs, **settings):
-        with np.errstate(all="ignore"):
-            return f(*inputs, **settings)
-
-    return kernel
-
-
 class Calm(threading.local):
     """This thread's own context in which NumPy gives no floating-point warnings, and how to run in
     it: 0.15 us a call, where np.errstate costs 1.1 us."""
@@ -130,7 +122,19 @@ def calm(f):
         return lambda x: CALM.run(f, x)
     if count == 2:
         return lambda x, y: CALM.run(f, x, y)
-    return lambda *inputs: CALM.run(f, *inputs)
+    return lambda *inputs, **settings: CALM.run(f, *inputs, **settings)
+
+
+def quiet(f):
+    """`f` without NumPy's floating-point warnings: 1 / 0 is inf, as IEEE 754 says."""
+    if f.__name__ in REDUCTIONS:
+        return calm(f)
+
+    def kernel(*inputs, **settings):
+        with np.errstate(all="ignore"):
+            return f(*inputs, **settings)
+
+    return kernel
 
 
 def divided(name, f):

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from .compiled import constant, dense
-from .cpu_bias import across
+from .cpu_sum import across
 from .parallel import arguments, fused, shared
 from .served import refused
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.shapes import reduced_axes
-from ..ops.activation import CUBIC, ROOT_HALF, TWO_ROOTS
+from ..ops.activation import AMPLITUDE, CUBIC, ROOT_HALF, SLOPE, TWO_ROOTS
 from . import windows
 from .graph import Graph, Untranslatable
 from .tracing import Sketch, Step, constant
@@ -124,6 +124,12 @@ def softplus(g: Graph, step: Step, x: str, beta: float, threshold: float) -> str
     if threshold >= 20:  # from there the two are one in float32
         return z
     return g.node("Where", g.node("Greater", scaled, number(g, step, threshold)), x, z)
+
+
+def scaled_tanh(g: Graph, step: Step, x: str) -> str:
+    """1.7159 tanh(2/3 x)."""
+    bent = g.node("Tanh", g.node("Mul", x, number(g, step, SLOPE)))
+    return g.node("Mul", bent, number(g, step, AMPLITUDE))
 
 
 def logsigmoid(g: Graph, step: Step, x: str) -> str:
@@ -422,6 +428,7 @@ TRANSLATORS: dict[str, Callable[..., Any]] = {
         for f in (
             *(trunc, ne, erfc, expm1, log1p, exp2, clamp_min, clamp_max, hardtanh, elu, softplus),
             *(
+                scaled_tanh,
                 logsigmoid,
                 silu,
                 mish,

@@ -18,6 +18,8 @@ from .shape import axes_of, reshape
 
 SELU_ALPHA = 1.6732632423543772  # Klambauer et al. 2017, equation 14 with mean 0 and variance 1
 SELU_SCALE = 1.0507009873554805
+AMPLITUDE, SLOPE = 1.7159, 2 / 3  # of scaled_tanh; LeCun et al. 1998, appendix A
+STEEPEST, BEND = AMPLITUDE * SLOPE, SLOPE / AMPLITUDE
 
 # --- sigmoids -------------------------------------------------------------------------------------
 
@@ -35,6 +37,21 @@ def tanh(x):
     Rule: dz/dx = 1 - z².
     """
     return xp(x).tanh(x)
+
+
+@gate(
+    formula=True,
+    floats=True,
+    x=lambda g, z: g * (STEEPEST - z * z * BEND),
+)
+def scaled_tanh(x):
+    """1.7159 tanh(2/3 x): it takes ±1 to ±1, and bends most there.
+
+    Rule: dz/dx = a s - s z² / a with the amplitude a and the slope s.
+
+    Source: LeCun et al. 1998, equation 6 and appendix A.
+    """
+    return tanh(x * SLOPE) * AMPLITUDE
 
 
 @composite(formula=True)

@@ -8,9 +8,6 @@ from ...ops import activation
 from ...ops.activation import floating
 from ...tensor import Tensor
 
-AMPLITUDE = 1.7159  # LeCun et al. 1998, appendix A
-SLOPE = 2 / 3
-
 # --- sigmoids -------------------------------------------------------------------------------------
 
 
@@ -29,7 +26,7 @@ def scaled_tanh(input: Tensor) -> Tensor:
 
     Source: LeCun et al. 1998, equation 6 and appendix A.
     """
-    return activation.tanh(input * SLOPE) * AMPLITUDE
+    return activation.scaled_tanh(input)
 
 
 def logsigmoid(input: Tensor) -> Tensor:
