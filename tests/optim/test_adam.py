@@ -52,6 +52,20 @@ def test_the_first_step_has_the_length_of_the_rate():
     np.testing.assert_allclose(moved, [-0.1, 0.1, -0.1], rtol=1e-12)
 
 
+@pytest.mark.parametrize("amsgrad", [False, True])  # by the kernel of one sweep, and by the rule
+def test_without_memory_each_step_has_the_length_of_the_rate(amsgrad):
+    """Also when a gradient is a billionth of the last one, whose square must be gone entirely."""
+    w = tg.tensor([1.0, 1.0], requires_grad=True)
+    optimizer = Adam([w], lr=0.1, betas=(0.0, 0.0), eps=0.0, amsgrad=amsgrad)
+    lengths = []
+    for size in (1e-3, 1e3) if amsgrad else (1e3, 1e-6):
+        before = host(w.detach()).copy()
+        w.grad = tg.tensor([size, -size])
+        optimizer.step()
+        lengths.append(host(w.detach()) - before)
+    np.testing.assert_allclose(lengths, [[-0.1, 0.1]] * 2, rtol=1e-5)
+
+
 def test_decoupled_decay_shrinks_without_a_gradient():
     w = tg.tensor(np.array([2.0]), requires_grad=True)
     w.grad = tg.zeros(1, dtype=tg.float64)

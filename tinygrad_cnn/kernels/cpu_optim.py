@@ -167,9 +167,10 @@ def sgd_step(rows, *, sign, lr, momentum, dampening, weight_decay, nesterov):
 @rounded
 def adam(task, first, last, part):
     """The rule of Adam; rates: lr / (1 - beta1^t) and 1 / √(1 - beta2^t) for each row; settings:
-    sign of the gradient, 1 - beta1, 1 - beta2, eps, decay by the gradient, decay by itself."""
+    sign of the gradient, beta1, 1 - beta1, beta2, 1 - beta2, eps, decay by the gradient, decay by
+    itself."""
     addresses, sizes, ends, rates, settings = arguments(task)
-    sign, new, new_square, eps, decay, shrink = settings
+    sign, old, new, old_square, new_square, eps, decay, shrink = settings
     row = 0
     for block in range(first, last):
         while ends[row] <= block:
@@ -183,8 +184,8 @@ def adam(task, first, last, part):
         rate, scale = rates[row]
         for i in range(count):
             g = sign * grad[i] + decay * p[i]
-            m = mean[i] + (g - mean[i]) * new
-            v = square[i] + (g * g - square[i]) * new_square
+            m = mean[i] * old + g * new
+            v = square[i] * old_square + g * g * new_square
             mean[i] = m
             square[i] = v
             p[i] -= m * rate / (np.sqrt(v) * scale + eps) + shrink * p[i]
@@ -201,10 +202,11 @@ def adam_step(rows, *, sign, rates, betas, eps, decay, shrink):
     table = table_of(rows)
     if table is None:
         return refused(TAKEN)
-    numbers, per_row = np.empty(6, table.dtype), np.empty((len(rows), 2), table.dtype)
+    numbers, per_row = np.empty(8, table.dtype), np.empty((len(rows), 2), table.dtype)
 
     def refresh(*, sign, rates, betas, eps, decay, shrink):
-        numbers[:] = (sign, 1.0 - betas[0], 1.0 - betas[1], eps, decay, shrink)
+        shares = [share for beta in betas for share in (beta, 1.0 - beta)]
+        numbers[:] = (sign, *shares, eps, decay, shrink)
         per_row[:] = rates
 
     refresh(sign=sign, rates=rates, betas=betas, eps=eps, decay=decay, shrink=shrink)

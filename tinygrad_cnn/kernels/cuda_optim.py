@@ -22,7 +22,7 @@ from .served import refused
 
 PIECE = 16 * THREADS  # numbers of one parameter that a block changes
 ROWS = 48  # parameters in one launch: arguments have room for 4096 bytes
-RATES = 6  # the number of settings that go before those of each row
+RATES = 8  # the number of settings that go before those of each row
 NUMBERS = RATES + 2 * ROWS
 APART = f"{TAKEN}, contiguous, and sharing no memory"
 
@@ -32,7 +32,7 @@ SOURCE = r"""
 #define ROWS 48
 
 // Settings, and from RATES on two numbers for each row; read from `live` where that is an array.
-#define RATES 6
+#define RATES 8
 #define NUMBERS (RATES + 2 * ROWS)
 #define NUMBER(i) ((A)(live ? live[i] : given.number[i]))
 struct Numbers { double number[NUMBERS]; };
@@ -81,8 +81,9 @@ extern "C" __global__ void sgd(const double *live, Rows s, Numbers given)
 
 extern "C" __global__ void adam(const double *live, Rows s, Numbers given)
 {
-    A sign = NUMBER(0), grown = NUMBER(1), grown_square = NUMBER(2), eps = NUMBER(3);
-    A decay = NUMBER(4), shrink = NUMBER(5);
+    A sign = NUMBER(0), old = NUMBER(1), fresh = NUMBER(2);
+    A old_square = NUMBER(3), fresh_square = NUMBER(4);
+    A eps = NUMBER(5), decay = NUMBER(6), shrink = NUMBER(7);
     for (Index piece = blockIdx.x; piece < s.pieces; piece += gridDim.x) {
         Index start;
         int row = row_of(s, piece, start);
@@ -92,8 +93,8 @@ extern "C" __global__ void adam(const double *live, Rows s, Numbers given)
         for (EACH_OF_PIECE(i, start, s.size[row])) {
             A w = wide(p[i]), m = wide(mean[i]), v = wide(square[i]);
             A g = sign * wide(gradient[i]) + decay * w;
-            m += (g - m) * grown;
-            v += (g * g - v) * grown_square;
+            m = m * old + g * fresh;
+            v = v * old_square + g * g * fresh_square;
             mean[i] = narrow(m);
             square[i] = narrow(v);
             p[i] = narrow(w - (m * rate / (sqrt(v) * scale + eps) + shrink * w));
@@ -202,8 +203,8 @@ def sgd_step(rows, **settings):
 
 def adam_numbers(which, *, sign, rates, betas, eps, decay, shrink):
     """The structure Numbers of adam for some of the rows."""
-    kept = (1.0 - betas[0], 1.0 - betas[1])
-    return by_value((sign, *kept, eps, decay, shrink), rates[which])
+    shares = [share for beta in betas for share in (beta, 1.0 - beta)]
+    return by_value((sign, *shares, eps, decay, shrink), rates[which])
 
 
 def adam_step(rows, **settings):

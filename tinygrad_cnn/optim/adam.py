@@ -17,7 +17,7 @@ class Adam(Optimizer):
     so far. maximize: go uphill. decoupled_weight_decay: weights decay by themselves, not by the
     gradient, as in AdamW.
 
-    Rule: g <- g + weight_decay p; m <- m + (1 - beta1) (g - m); v <- v + (1 - beta2) (g^2 - v);
+    Rule: g <- g + weight_decay p; m <- beta1 m + (1 - beta1) g; v <- beta2 v + (1 - beta2) g^2;
     p <- p - lr m' / (sqrt(v') + eps), with m' = m / (1 - beta1^t) and v' = v / (1 - beta2^t).
 
     Raises: ValueError for a negative setting, or betas outside [0, 1).
@@ -137,6 +137,7 @@ def moments(
         state.update({name: zeros_like(p) for name in ("exp_avg", "exp_avg_sq")})
     state["step"] = int(state.get("step", 0)) + 1
     mean, square = state["exp_avg"].raw, state["exp_avg_sq"].raw
-    mean += (g - mean) * (1.0 - betas[0])
-    square += (g * g - square) * (1.0 - betas[1])
+    for moment, new, beta in ((mean, g, betas[0]), (square, g * g, betas[1])):
+        moment *= beta
+        moment += new * (1.0 - beta)
     return state["step"], mean, square
