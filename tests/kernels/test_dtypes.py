@@ -178,3 +178,31 @@ def test_other_kernels_are_as_before(bf16):
     assert kernels.find(float, "add", None) is kernels.scalar.add
     x = tg.ones(2, requires_grad=True)
     assert (x * 2.5).dtype == np.float32
+
+
+HALVES = {
+    "mean": lambda x: x.mean(),
+    "mean over axes": lambda x: x.reshape(2, 5, 7, -1).mean((0, 3)),
+    "norm": lambda x: (x * 100).norm(),
+    "cumsum": lambda x: x.cumsum(0),
+    "softmax": lambda x: x.softmax(0) * 1e3,
+    "layer_norm": lambda x: tg.nn.functional.layer_norm(x * 300, (len(x),)),
+    "avg_pool1d": lambda x: tg.nn.functional.avg_pool1d(x[None] * 1e4, 35),
+}
+
+
+@pytest.mark.parametrize("name", HALVES)
+def test_float16_is_added_up_in_float32(name):
+    """What a result has in float16 depends on its own rounding, not on sums on the way to it."""
+    x = 3 + np.random.default_rng(0).standard_normal(3500).astype("f2")
+    found = HALVES[name](tg.tensor(x))
+    exact = HALVES[name](tg.tensor(x.astype("f8")))
+    assert found.dtype == tg.float16
+    np.testing.assert_allclose(found.numpy(), exact.numpy(), rtol=4e-3, atol=2e-3)
+
+
+def test_a_dtype_that_is_told_holds_for_sums_of_float16():
+    x = tg.full((70_000,), 2.0, dtype=tg.float16)
+    z = x.sum(dtype=tg.float32)
+    assert (z.dtype, z.item()) == (tg.float32, 140_000.0)
+    assert x.sum().isinf()

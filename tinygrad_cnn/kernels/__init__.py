@@ -177,7 +177,7 @@ def rounding(kind: type, name: str, kernel: Callable) -> Callable:
     """A kernel that takes float16, and bfloat16 once it has been asked for, where that matters."""
     if backend(kind) is not cpu:
         return kernel
-    if name in cpu.PRODUCTS:
+    if name in cpu.WIDENED:
         kernel = bfloat.widened(kernel)
     return kernel if bfloat.WAITING else bfloat.rounded(kernel)
 

@@ -54,20 +54,24 @@ def rounded(kernel: Callable) -> Callable:
 
 
 def widened(kernel: Callable) -> Callable:
-    """`kernel` for products, with float16 arrays made float32 before and its result float16 after.
+    """`kernel` for products and sums, with float16 arrays made float32 before and results float16
+    after, unless their dtype is told.
 
-    NumPy multiplies matrices of float16 number by number, without BLAS: a thousand times slower.
+    NumPy multiplies matrices of float16 number by number, without BLAS: a thousand times slower. It
+    adds them up in float16, where 2048 + 1 is 2048 and 65536 is infinite.
     """
 
     @functools.wraps(kernel)
     def computed(*inputs, **settings):
         many = isinstance(inputs[0], (list, tuple))
         raws = inputs[0] if many else inputs
-        if getattr(raws[0], "dtype", None) != FLOAT16:
+        if getattr(raws[0], "dtype", None) != FLOAT16 or settings.get("dtype") is not None:
             return kernel(*inputs, **settings)
-        wide = [raw if raw is None else raw.astype(np.float32) for raw in raws]
-        with np.errstate(over="ignore"):
+        wide = [raw.astype(np.float32) if hasattr(raw, "dtype") else raw for raw in raws]
+        with np.errstate(all="ignore"):
             z = kernel(wide, **settings) if many else kernel(*wide, **settings)
+            if isinstance(z, tuple):
+                return tuple(part if part is None else part.astype(FLOAT16) for part in z)
             return z.astype(FLOAT16)
 
     return computed

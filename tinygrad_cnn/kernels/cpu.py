@@ -23,7 +23,6 @@ device = "cpu"
 
 CONVOLUTION = ("conv", "conv_dx", "conv_dw", "conv_dx_onto", "conv_relu", "conv_norm")
 LINEAR = ("linear", "linear_dx", "linear_dw")
-# Of float16: computed in float32 and rounded.
 PRODUCTS = (*CONVOLUTION, *LINEAR, "matmul", "contract")
 WINDOWS = ("window_sum", "window_sum_dx", "window_mean", "window_mean_dx")
 POOLING = ("max_pool", "unpool", *WINDOWS)
@@ -36,6 +35,9 @@ SOFTMAX = ("softmax", "softmax_dx", "log_softmax", "log_softmax_dx")
 REDUCTIONS = ("sum", "mean", "sum_to")  # whose bodies call no gate
 SUMS = (*REDUCTIONS, "bias_dx")
 LEAST = dict.fromkeys(SOFTMAX, LARGE) | dict.fromkeys(SUMS, 32768) | {"bias_dx": 512}
+# Of float16: computed in float32 and rounded.
+WIDENED = (*PRODUCTS, *SUMS, *WINDOWS, *LAYER_NORM, *SOFTMAX)
+WIDENED += ("cumsum", "euclidean_norm", "logsumexp")
 JOINING = ("join", "gradient_sum")
 LINES = ("pad_constant", "put_onto")
 
