@@ -115,6 +115,21 @@ def test_conv_dw_is_the_body(case):
     check(conv_dw, (u, x), {"window": w.shape[2:], **settings}, u[:, :1].size)
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("samples", [3, simd.WIDTH, 5 * simd.LANES - 1])
+def test_windows_as_large_as_images_are_linear_layers(samples, way):
+    rng = np.random.default_rng(0)
+    x, u = (
+        stored(rng.standard_normal((samples, *shape), np.float32), way)
+        for shape in ((3, 4, 5), (7, 1, 1))
+    )
+    w, b = rng.standard_normal((7, 3, 4, 5), np.float32), rng.standard_normal(7, np.float32)
+    settings = {**SETTINGS, "padding": (0, 0)}
+    check(conv, (x, w, b), settings, w[:1].size + 1)
+    check(conv_dx, (u, w), {"space": (4, 5), **settings}, 7)
+    check(conv_dw, (u, x), {"window": (4, 5), **settings}, samples)
+
+
 def test_infinity_and_nan_go_where_they_go_in_the_body():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((2, 3, 6, 6), dtype=np.float32)

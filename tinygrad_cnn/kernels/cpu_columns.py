@@ -16,7 +16,6 @@ import numpy as np
 
 from . import converted
 from .compiled import constant, dense
-from .cpu import CALM
 from .cpu_columns_work import (
     Filling,
     Gathering,
@@ -29,6 +28,7 @@ from .cpu_columns_work import (
     sweep,
     weigh,
 )
+from .cpu_linear import outer, product
 from .layout import as_columns, empty_columns, in_columns
 from .simd import LANES, ROWS, VECTORS, WIDTH
 from .simd_columns import LEFT, RIGHT, SHORT, dots_address, strip_address
@@ -150,12 +150,24 @@ def plan_forward(images: tuple, weights: tuple, stride, padding, dilation) -> tu
     return shape, planned((c, *space, shape[0]), numbered(weights), shape[2:], *axes)
 
 
+def is_linear(space: tuple, window: tuple, padding: tuple) -> bool:
+    """Whether a window is as large as the image: a linear layer of all numbers of an image."""
+    return space == window and padding == BARE
+
+
+def matrix(x: np.ndarray) -> np.ndarray:
+    """x (C, H, W, lanes) as a matrix (C H W, lanes)."""
+    return x.reshape(-1, x.shape[-1])
+
+
 def conv(x, w, b, *, stride, padding, dilation, groups):
     """The kernel of conv."""
     shape, plan = plan_forward(x.shape, w.shape, stride, padding, dilation)
     z = empty_columns(shape, x.dtype)
-    if z.size:
-        bias = constant(len(w), 0) if b is None else np.ascontiguousarray(b)
+    bias = constant(len(w), 0) if b is None else np.ascontiguousarray(b)
+    if z.size and is_linear(x.shape[2:], w.shape[2:], padding):
+        product(dense(w).reshape(len(w), -1), matrix(framed(x)), matrix(as_columns(z)), bias)
+    elif z.size:
         swept(plan, framed(x, padding), z, w, bias)
     return cropped(z, len(x))
 
@@ -182,7 +194,9 @@ def conv_dx(u, w, *, space, stride, padding, dilation, groups):
     space = tuple(space)
     shape, gaps, plans = plan_backward(u.shape, w.shape, space, stride, padding, dilation)
     z = empty_columns(shape, u.dtype)
-    if z.size:
+    if z.size and is_linear(space, w.shape[2:], padding):
+        product(dense(w).reshape(len(w), -1).T, matrix(framed(u)), matrix(as_columns(z)))
+    elif z.size:
         if gaps:
             z[...] = 0
         images = framed(u)
@@ -210,9 +224,8 @@ def conv_dw(u, x, *, window, stride, padding, dilation, groups):
         return z
     u, x = framed(u), framed(x, padding)
     channels, height, width, lanes = u.shape
-    if x.shape[1:3] == window:  # one place, as in a linear layer
-        images, target = x.reshape(-1, lanes), z.reshape(channels, -1)
-        CALM.run(np.matmul, u.reshape(channels, lanes), images.T, target)
+    if is_linear(x.shape[1:3], window, BARE):
+        outer(matrix(u).T, matrix(x).T, z.reshape(channels, -1))
         return z
     taps = elements(x.shape, window, dilation)
     rows, columns = evenly(taps.size, LEFT), evenly(channels, RIGHT)

@@ -123,15 +123,20 @@ def linear_dw(g, x):
     """The kernel of linear_dw for samples in columns."""
     if not (is_matrix(g) and is_matrix(x) and in_columns(g) and in_columns(x) and len(g) == len(x)):
         return refused(TAKEN)
-    rows = turned(x)
     dw = np.empty((g.shape[1], x.shape[1]), np.float32)
+    outer(g, x, dw)
+    return dw
+
+
+def outer(g: np.ndarray, x: np.ndarray, dw: np.ndarray) -> None:
+    """dw = gᵀ x, both in columns: the samples of x are laid in rows."""
+    rows = turned(x)
     if rows.shape == x.shape:
         product(g.T, rows, dw)
     else:
         wide = scratch(len(dw) * rows.shape[1]).reshape(len(dw), -1)
         product(g.T, rows, wide)
         trim(wide, dw)
-    return dw
 
 
 def trim(wide: np.ndarray, z: np.ndarray) -> None:

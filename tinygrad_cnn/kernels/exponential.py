@@ -39,6 +39,8 @@ SCALED = len(KNOWN)  # where those of the error function begin
 CONSTANTS = np.array([*KNOWN.values(), *series.SCALED], F)
 HALF_ROOT = np.int32(0x3F3504F3)  # the bits of √½
 MANTISSA = np.int32(0x007FFFFF)
+MANTISSA_BITS = np.int32(23)
+HALF_BITS = np.int32(126 << 23)  # of 2^-1
 
 
 @contracted
@@ -79,10 +81,11 @@ def exp_single(x, k):
     """e^x in float32: 2^n e^r with |r| <= log(2) / 2, the second by its series. Results below
     1e-38 are 0 or 1e-38."""
     x = min(max(x, k[LEAST]), F(89.0))
-    n = np.int32(x * k[LOG2_E] + F(200.5)) - np.int32(200)  # of a positive number the whole part
-    r = (x - F(n) * k[LN2_HIGH]) + F(n) * k[LN2_LOW]
+    t = x * k[LOG2_E] + k[ROUND]  # its last bits are those of the whole number n
+    n = t - k[ROUND]
+    r = (x - n * k[LN2_HIGH]) + n * k[LN2_LOW]
     p = exp_near(r, k)
-    half = with_bits((n + np.int32(126)) << np.int32(23))  # 2^(n - 1)
+    half = with_bits((bits_of(t) << MANTISSA_BITS) + HALF_BITS)  # 2^(n - 1)
     return (p + p) * half
 
 
@@ -91,11 +94,11 @@ def sigmoid_single(x, k):
     """1 / (1 + e^-x) in float32, as exp_single, in two thirds of the time: here e^-x does not
     overflow. Results below 1e-38 are 0."""
     y = min(max(-x, k[LEAST]), k[MOST])
-    t = y * k[LOG2_E] + k[ROUND]  # its last bits are those of the whole number n
+    t = y * k[LOG2_E] + k[ROUND]
     n = t - k[ROUND]
     r = (y - n * k[LN2_HIGH]) + n * k[LN2_LOW]
     p = exp_near(r, k)
-    scale = bits_of(t) << np.int32(23)  # n in the place of the exponent
+    scale = bits_of(t) << MANTISSA_BITS  # n in the place of the exponent
     z = k[ONE] / (k[ONE] + with_bits(bits_of(p) + scale))
     return z if x >= -k[MOST] else (F(0.0) if x < -k[MOST] else x)  # which is nan
 
@@ -104,12 +107,13 @@ def sigmoid_single(x, k):
 def expm1_single(x, k):
     """e^x - 1 in float32, exact also near 0: 2^n (e^r - 1) + (2^n - 1), as exp_single."""
     x = min(max(x, k[LEAST]), F(89.0))
-    n = np.int32(x * k[LOG2_E] + F(200.5)) - np.int32(200)
-    r = (x - F(n) * k[LN2_HIGH]) + F(n) * k[LN2_LOW]
+    t = x * k[LOG2_E] + k[ROUND]
+    n = t - k[ROUND]
+    r = (x - n * k[LN2_HIGH]) + n * k[LN2_LOW]
     p = k[C5] + r * (k[C6] + r * k[C7])
     p = k[HALF] + r * (k[SIXTH] + r * (k[C4] + r * p))
     p = r * (k[ONE] + r * p)
-    half = with_bits((n + np.int32(126)) << np.int32(23))
+    half = with_bits((bits_of(t) << MANTISSA_BITS) + HALF_BITS)
     z = half * p + (half - k[HALF])
     return z + z
 
@@ -128,7 +132,7 @@ def log1p_single(x, k):
     series of artanh; what u was rounded by counts at the slope of the logarithm."""
     u = F(1.0) + x
     bits = bits_of(u) - HALF_ROOT
-    n = bits >> np.int32(23)
+    n = bits >> MANTISSA_BITS
     m = with_bits((bits & MANTISSA) + HALF_ROOT)
     s = (m - F(1.0)) / (m + F(1.0))
     q = s * s
