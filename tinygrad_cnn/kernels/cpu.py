@@ -175,7 +175,12 @@ def neg(x):
 
 
 def pow(x, y):
-    """x ** y."""
+    """x ** y; NumPy's power of floats takes ten times as long as their square."""
+    if y.__class__ in (int, float) and x.dtype.kind == "f":
+        if y == 2:
+            return CALM.run(np.multiply, x, x)
+        if y == 1:
+            return +x
     try:
         z = CALM.run(np.power, x, y)
     except ValueError as error:

@@ -1,4 +1,5 @@
-"""Softmax and its logarithm on the CPU, along the last axis: each row is swept over in the cache.
+"""Softmax and its logarithm on the CPU, swept over in the cache: along the last axis row by row,
+along another, as over the classes of each pixel, many neighbours at a time.
 
 Only for float32: exponentials are those of `exponential`. As in the bodies a row that holds nan or
 infinity, or nothing but -infinity, becomes nan; -infinity beside other numbers has the share 0.
@@ -13,7 +14,8 @@ from .exponential import CONSTANTS, bits_of, exp_single, held, with_bits
 from .parallel import arguments, fused, shared
 from .served import refused
 
-TAKEN = "it is compiled for float32, along the last axis"
+TAKEN = "it is compiled for float32"
+PIECE = 1024  # neighbours that are worked on at a time
 LOWEST = np.float32(-87.0)  # of what exp_single makes of smaller numbers
 NOTHING = np.float32(0.0)
 SIGN = np.int32(31)  # its bit
@@ -112,41 +114,156 @@ def logarithms_dx(task, first, last, part):
             out[k] = slope[k] - share(row[k], constants) * total
 
 
-def rows_of(x: np.ndarray) -> np.ndarray:
-    """x as a matrix of its rows."""
-    return dense(x).reshape(-1, x.shape[-1])
+# --- along another axis ---------------------------------------------------------------------------
+
+# Arrays are (blocks, count, inner): of `count` numbers, which lie `inner` apart, each has a share.
+# For PIECE neighbours at a time there are two lines to remember something in: (blocks, 2, inner).
 
 
-def swept(sweep, dim, *arrays):
-    """What a sweep makes of the rows of arrays; NotImplemented for a case of the bodies."""
+@fused
+def largest_across(x, m, p, most):
+    """Write the largest number of each column in `most`; nan where softmax is nan."""
+    for i in range(most.size):
+        most[i] = x[m, 0, p + i]
+    for c in range(1, x.shape[1]):
+        line = x[m, c, p : p + PIECE]
+        for i in range(most.size):
+            v = line[i]
+            most[i] = v if (v > most[i]) | (v != v) else most[i]
+    for i in range(most.size):
+        most[i] = most[i] if np.isfinite(most[i]) else np.float32(np.nan)
+
+
+@shared
+def shares_across(task, first, last, part):
+    """softmax of each column of x."""
+    x, lines, table, z = arguments(task)
+    constants = held(table, 0)
+    pieces = (x.shape[2] + PIECE - 1) // PIECE
+    for item in range(first, last):
+        m, p = item // pieces, item % pieces * PIECE
+        most, total = lines[m, 0, p : p + PIECE], lines[m, 1, p : p + PIECE]
+        largest_across(x, m, p, most)
+        total[:] = 0
+        for c in range(x.shape[1]):
+            line, out = x[m, c, p : p + PIECE], z[m, c, p : p + PIECE]
+            for i in range(total.size):
+                out[i] = share(line[i] - most[i], constants)
+                total[i] += out[i]
+        for i in range(total.size):
+            total[i] = np.float32(1.0) / total[i] if most[i] == most[i] else most[i]
+        for c in range(x.shape[1]):
+            out = z[m, c, p : p + PIECE]
+            for i in range(total.size):
+                out[i] *= total[i]
+
+
+@shared
+def shares_dx_across(task, first, last, part):
+    """z (g - Σ g z) of each column."""
+    g, z, lines, _, dx = arguments(task)
+    pieces = (z.shape[2] + PIECE - 1) // PIECE
+    for item in range(first, last):
+        m, p = item // pieces, item % pieces * PIECE
+        total = lines[m, 1, p : p + PIECE]
+        total[:] = 0
+        for c in range(z.shape[1]):
+            slope, line = g[m, c, p : p + PIECE], z[m, c, p : p + PIECE]
+            for i in range(total.size):
+                total[i] += slope[i] * line[i]
+        for c in range(z.shape[1]):
+            slope, line = g[m, c, p : p + PIECE], z[m, c, p : p + PIECE]
+            out = dx[m, c, p : p + PIECE]
+            for i in range(total.size):
+                out[i] = line[i] * (slope[i] - total[i])
+
+
+@shared
+def logarithms_across(task, first, last, part):
+    """log softmax of each column of x."""
+    x, lines, table, z = arguments(task)
+    constants = held(table, 0)
+    pieces = (x.shape[2] + PIECE - 1) // PIECE
+    for item in range(first, last):
+        m, p = item // pieces, item % pieces * PIECE
+        most, total = lines[m, 0, p : p + PIECE], lines[m, 1, p : p + PIECE]
+        largest_across(x, m, p, most)
+        total[:] = 0
+        for c in range(x.shape[1]):
+            line = x[m, c, p : p + PIECE]
+            for i in range(total.size):
+                total[i] += share(line[i] - most[i], constants)
+        for i in range(total.size):
+            total[i] = np.float32(math.log(total[i])) if most[i] == most[i] else most[i]
+        for c in range(x.shape[1]):
+            line, out = x[m, c, p : p + PIECE], z[m, c, p : p + PIECE]
+            for i in range(total.size):
+                out[i] = (line[i] - most[i]) - total[i]
+
+
+@shared
+def logarithms_dx_across(task, first, last, part):
+    """g - e^z Σ g of each column."""
+    g, z, lines, table, dx = arguments(task)
+    constants = held(table, 0)
+    pieces = (z.shape[2] + PIECE - 1) // PIECE
+    for item in range(first, last):
+        m, p = item // pieces, item % pieces * PIECE
+        total = lines[m, 1, p : p + PIECE]
+        total[:] = 0
+        for c in range(z.shape[1]):
+            slope = g[m, c, p : p + PIECE]
+            for i in range(total.size):
+                total[i] += slope[i]
+        for c in range(z.shape[1]):
+            slope, line = g[m, c, p : p + PIECE], z[m, c, p : p + PIECE]
+            out = dx[m, c, p : p + PIECE]
+            for i in range(total.size):
+                out[i] = slope[i] - share(line[i], constants) * total[i]
+
+
+# --- the gates ------------------------------------------------------------------------------------
+
+
+def swept(along, across, dim, *arrays):
+    """What a sweep makes of arrays along an axis; NotImplemented for a case of the bodies."""
     x = arrays[0]
     if not all(type(a) is np.ndarray and a.dtype == np.float32 for a in arrays) or not (
         x.ndim and x.size
     ):
         return refused(TAKEN)
-    if dim not in (-1, x.ndim - 1) or any(a.shape != x.shape for a in arrays):
+    if any(a.shape != x.shape for a in arrays):
         return refused(TAKEN)
-    rows = [rows_of(a) for a in arrays]
     z = np.empty(x.shape, x.dtype)
-    sweep(x.size, len(rows[0]), *rows, CONSTANTS, z.reshape(rows[0].shape))
+    axis = dim % x.ndim
+    blocks, count, inner = math.prod(x.shape[:axis]), x.shape[axis], math.prod(x.shape[axis + 1 :])
+    if inner == 1:
+        shape = (blocks, count)
+        rows = [dense(a).reshape(shape) for a in arrays]
+        along(x.size, blocks, *rows, CONSTANTS, z.reshape(shape))
+        return z
+    shape = (blocks, count, inner)
+    lines = np.empty((blocks, 2, inner), x.dtype)
+    arrays = [dense(a).reshape(shape) for a in arrays]
+    across(x.size, blocks * -(-inner // PIECE), *arrays, lines, CONSTANTS, z.reshape(shape))
     return z
 
 
 def softmax(x, *, dim):
     """The kernel of softmax."""
-    return swept(shares, dim, x)
+    return swept(shares, shares_across, dim, x)
 
 
 def softmax_dx(g, z, *, dim):
     """The kernel of softmax_dx."""
-    return swept(shares_dx, dim, g, z)
+    return swept(shares_dx, shares_dx_across, dim, g, z)
 
 
 def log_softmax(x, *, dim):
     """The kernel of log_softmax."""
-    return swept(logarithms, dim, x)
+    return swept(logarithms, logarithms_across, dim, x)
 
 
 def log_softmax_dx(g, z, *, dim):
     """The kernel of log_softmax_dx."""
-    return swept(logarithms_dx, dim, g, z)
+    return swept(logarithms_dx, logarithms_dx_across, dim, g, z)
