@@ -22,8 +22,8 @@ def convolved():
 """
 
 
-def python(code, **environment):
-    """What a fresh Python prints that runs `code`."""
+def started(code, **environment):
+    """A fresh Python that has run `code`."""
     done = subprocess.run(
         [sys.executable, "-c", CODE + code],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
@@ -32,7 +32,12 @@ def python(code, **environment):
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done
+
+
+def python(code, **environment):
+    """What a fresh Python prints that runs `code`."""
+    return started(code, **environment).stdout
 
 
 @pytest.fixture
@@ -58,6 +63,27 @@ def test_the_environment_says_how_many_at_first():
 
 
 needs_numba = pytest.mark.skipif(not cpu.NUMBA, reason="Numba is not installed")
+
+SPINS = "GOMP_SPINCOUNT = '"
+POOLED = """
+tg.set_num_threads(2)
+convolved()
+import numba
+print(numba.threading_layer(), os.environ.get("GOMP_SPINCOUNT"))
+"""
+
+
+@needs_numba
+@pytest.mark.skipif(sys.platform != "linux", reason="GNU's OpenMP is Linux's")
+@pytest.mark.parametrize("asked", [None, "77"])
+def test_idle_threads_soon_sleep(asked):
+    """Lest two trainings at once take the processors from each other; a user's setting holds."""
+    settings = {} if asked is None else {"GOMP_SPINCOUNT": asked}
+    done = started(POOLED, OMP_DISPLAY_ENV="VERBOSE", NUMBA_NUM_THREADS="2", **settings)
+    if done.stdout.split()[0] != "omp" or SPINS not in done.stderr:
+        pytest.skip("Numba's pool is not of GNU's OpenMP here")
+    assert f"{SPINS}{asked or '3000'}'" in done.stderr
+    assert done.stdout.split()[1] == str(asked)
 
 
 @needs_numba
