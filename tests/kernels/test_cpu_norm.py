@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_cnn as tg
-from tinygrad_cnn.ops.norm import batch_norm, batch_norm_dx
+from tinygrad_cnn.ops.norm import affine, affine_dx, batch_norm, batch_norm_dx
 
 pytest.importorskip("numba", reason="Numba has no wheel here: there are no kernels to compare")
 from tinygrad_cnn.kernels import cpu_norm, layout
@@ -179,6 +179,27 @@ def test_a_network_keeps_its_layout(storage):
     assert tg.autograd.grad(z.sum(), [leaf])[0].raw.strides == strides
 
 
+@given(cases())
+def test_affine_is_the_body(case):
+    x, weight, bias, _, g, _ = case
+    for given_ in ((x, weight, bias), (x, weight, None), (x, None, bias)):
+        exact = affine.gate.body(*exactly(*given_))
+        close(cpu_norm.affine(*given_), exact, np.abs(exact).max(), x.dtype)
+    inputs = exactly(g, x, weight)
+    found = cpu_norm.affine_dx(g, x, weight, biased=True)
+    terms = [1, inputs[0] * inputs[1], inputs[0]]
+    for fast, exact, summed in zip(
+        found, affine_dx.gate.body(*inputs, biased=True), terms, strict=True
+    ):
+        close(fast, exact, np.abs(summed).sum() + np.abs(exact).max(), x.dtype)
+
+
+def test_where_not_both_parameters_want_gradients_the_body_computes():
+    g, x, weight = np.ones((2, 3, 4), "f4"), np.ones((2, 3, 4), "f4"), np.ones(3, "f4")
+    assert cpu_norm.affine_dx(g, x, weight, biased=False) is NotImplemented
+    assert cpu_norm.affine_dx(g, x, None, biased=True) is NotImplemented
+
+
 @pytest.mark.parametrize(
     ("x", "weight"),
     [
@@ -196,3 +217,5 @@ def test_what_is_not_covered_is_left_to_the_body(x, weight):
     how = {"eps": EPS, "relu": False}
     assert cpu_norm.batch_norm(x, weight, weight, None, **how) is NotImplemented
     assert cpu_norm.batch_norm_dx(x, x, x, weight, aux=None, skip=True, **how) is NotImplemented
+    assert cpu_norm.affine(x, weight, weight) is NotImplemented
+    assert cpu_norm.affine_dx(x, x, weight, biased=True) is NotImplemented

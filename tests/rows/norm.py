@@ -79,7 +79,42 @@ def layer_norm_dx(g, x, weight, eps, biased):
     return rstd * (u - u.mean(1, keepdims=True) - along), (g * xhat).sum(0), g.sum(0)
 
 
+@st.composite
+def scaled(draw) -> Case:
+    """What affine takes."""
+    shape = draw(st.sampled_from([(3, 1), (0, 2), (4, 3), (1, 2, 3), (2, 2, 2, 2)]))
+    rng = draw(generators())
+    there = draw(st.sampled_from([(True, True), (True, False), (False, True)]))
+    weight, bias = (REAL(rng, shape[1:2]) if one else None for one in there)
+    return Case((REAL(rng, shape), weight, bias), {})
+
+
+def affine(x, weight, bias):
+    _, shape = oracles.channels(x)
+    z = x if weight is None else x * weight.reshape(shape)
+    return z if bias is None else z + bias.reshape(shape)
+
+
+@st.composite
+def scaled_back(draw) -> Case:
+    """What affine_dx takes."""
+    x, _, _ = draw(scaled()).inputs
+    rng = draw(generators())
+    return Case((REAL(rng, x.shape), x, REAL(rng, x.shape[1:2])), {"biased": True})
+
+
+def affine_dx(g, x, weight, biased):
+    axes, shape = oracles.channels(x)
+    return g * weight.reshape(shape), (g * x).sum(axes), g.sum(axes)
+
+
+def torch_affine(torch, x, weight, bias):
+    return affine(x, weight, bias) + 0.0
+
+
 ROWS = {
+    "affine": Row(scaled(), affine, torch_affine),
+    "affine_dx": Row(scaled_back(), affine_dx),
     "layer_norm": Row(rows(), layer_norm, torch_layer_norm),
     "layer_norm_dx": Row(rows(back=True), layer_norm_dx),
     "batch_norm": Row(normalised(), oracles.batch_norm, torch_batch_norm),

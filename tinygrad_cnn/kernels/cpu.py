@@ -27,6 +27,7 @@ PRODUCTS = (*CONVOLUTION, *LINEAR, "matmul", "contract")
 WINDOWS = ("window_sum", "window_sum_dx", "window_mean", "window_mean_dx")
 POOLING = ("max_pool", "unpool", *WINDOWS)
 NORMS = ("batch_norm", "batch_norm_dx", "running_norm")
+AFFINE = ("affine", "affine_dx")
 LAYER_NORM = ("layer_norm", "layer_norm_dx")
 LOSSES = ("cross_entropy", "class_cross_entropy_dx")
 # On fewer numbers calling the compiled kernel costs more than it saves.
@@ -34,7 +35,9 @@ LARGE = 4096
 SOFTMAX = ("softmax", "softmax_dx", "log_softmax", "log_softmax_dx")
 REDUCTIONS = ("sum", "mean", "sum_to")  # whose bodies call no gate
 SUMS = (*REDUCTIONS, "bias_dx")
-LEAST = dict.fromkeys(SOFTMAX, LARGE) | dict.fromkeys(SUMS, 32768) | {"bias_dx": 512}
+LEAST = (
+    dict.fromkeys(SOFTMAX, LARGE) | dict.fromkeys(SUMS, 32768) | {"bias_dx": 512, "affine": LARGE}
+)
 # Of float16: computed in float32 and rounded.
 WIDENED = (*PRODUCTS, *SUMS, *WINDOWS, *LAYER_NORM, *SOFTMAX)
 WIDENED += ("cumsum", "euclidean_norm", "logsumexp")
@@ -52,7 +55,7 @@ INSTEAD = {"cpu_conv": "cpu_gemm", "cpu_pool": "cpu_array_pool"}
 INSTEAD |= {"cpu_norm": "cpu_array_norm", "cpu_sum": "cpu_array_norm"}
 if NUMBA:
     OVERLAYS = dict.fromkeys(CONVOLUTION, "cpu_conv") | dict.fromkeys(POOLING, "cpu_pool")
-    OVERLAYS |= dict.fromkeys(NORMS, "cpu_norm") | dict.fromkeys(STEPS, "cpu_optim")
+    OVERLAYS |= dict.fromkeys((*NORMS, *AFFINE), "cpu_norm") | dict.fromkeys(STEPS, "cpu_optim")
     OVERLAYS |= dict.fromkeys(LAYER_NORM, "cpu_layer_norm")
     OVERLAYS |= dict.fromkeys(LOSSES, "cpu_loss") | dict.fromkeys(SOFTMAX, "cpu_softmax")
     OVERLAYS |= dict.fromkeys(LINEAR, "cpu_linear") | dict.fromkeys(SUMS, "cpu_sum")

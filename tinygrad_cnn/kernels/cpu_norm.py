@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .compiled import dense
+from .compiled import constant, dense
 from .cpu_norm_work import (
     Task,
     gradient_sums,
@@ -238,3 +238,31 @@ def running_norm(x, mean, variance, weight, bias, residual, *, eps, relu):
     weight, bias = (None if a is None else dense(a) for a in (weight, bias))
     work.settle(settle_running, weight=weight, bias=bias)
     return work.normalised(residual, relu)[0]
+
+
+def affine(x, weight, bias):
+    """The kernel of affine: a norm by the mean 0 and the variance 1."""
+    if type(x) is not np.ndarray or x.ndim < 2:
+        return refused(TAKEN)
+    return running_norm(x, *standard(x.shape[1]), weight, bias, None, eps=0.0, relu=False)
+
+
+def affine_dx(g, x, weight, *, biased):
+    """The kernel of affine_dx where both parameters want a gradient: the sums of a norm by the mean
+    0 and the variance 1."""
+    if weight is None or not biased:
+        return refused(TAKEN)
+    dx = affine(g, weight, None)
+    if dx is NotImplemented or not covered(x, g):
+        return refused(TAKEN)
+    work = Work(x, *standard(x.shape[1]), 0.0, 4)
+    work.settle(settle_mean)
+    work.run(gradient_sums, g=work.ordered(g))
+    gw, gb = (np.empty(x.shape[1], FLOAT32) for _ in "wb")
+    work.settle(settle_gradients, weight=dense(weight), gw=gw, gb=gb)
+    return dx, gw, gb
+
+
+def standard(channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """The mean 0 and the variance 1 of so many channels."""
+    return constant(channels, 0), constant(channels, 1)

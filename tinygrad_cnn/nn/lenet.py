@@ -9,6 +9,7 @@ from . import functional as F
 from . import init
 from .conv import Convolution
 from .functional.conv import Table, linked
+from .functional.norm import rescaled
 from .functional.window import Size, per_axis
 from .module import Buffer
 from .weighted import Weighted, blank, inverse_root
@@ -147,7 +148,9 @@ class Subsampling2d(Weighted):
             raise RuntimeError(
                 f"Subsampling2d: expected {self.channels} channels, got an input of shape {x.shape}"
             )
-        return sums * self.weight.reshape(-1, 1, 1) + self.bias.reshape(-1, 1, 1)
+        if sums.ndim == 3:
+            return rescaled(sums[None], self.weight, self.bias)[0]
+        return rescaled(sums, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """The settings."""

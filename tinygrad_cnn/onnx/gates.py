@@ -358,6 +358,13 @@ def standardized(g: Graph, step: Step, x: str, axes: tuple[int, ...], eps: float
     return g.node("Div", centred, g.node("Sqrt", g.node("Add", variance, number(g, step, eps))))
 
 
+def affine(g: Graph, step: Step, x: str, weight: str, bias: str) -> str:
+    """weight x + bias for each channel."""
+    shape = (-1, *[1] * (step.inputs[0].ndim - 2))
+    z = g.node("Mul", x, g.reshaped(weight, shape)) if weight else x
+    return g.node("Add", z, g.reshaped(bias, shape)) if bias else z
+
+
 def layer_norm(g: Graph, step: Step, x: str, weight: str, bias: str, eps: float) -> str:
     """The gate of layer and group norm."""
     z = standardized(g, step, x, (1,), eps)
@@ -443,7 +450,7 @@ TRANSLATORS: dict[str, Callable[..., Any]] = {
                 put_at,
                 take_along,
             ),
-            *(cumsum, contract, linear, batch_norm, layer_norm),
+            *(cumsum, contract, linear, affine, batch_norm, layer_norm),
         )
     },
 }

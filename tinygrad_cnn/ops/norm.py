@@ -10,14 +10,36 @@ from ..gate import composite, gate
 from ..kernels import xp
 from .activation import relu as rectified
 from .activation import relu_dx
-from .pointwise import div, pow, rsqrt
-from .reduce import mean, sum
+from .pointwise import div, pow
+from .reduce import bias_dx, mean, sum
 from .shape import reshape
 
 
 def per_channel(ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The axes batch norm averages over, and the shape of one number per channel."""
     return (0, *range(2, ndim)), (1, -1, *[1] * (ndim - 2))
+
+
+@gate(all=lambda g, x, weight, needs: affine_dx(g, x, weight, biased=needs[2] is not None))
+def affine(x, weight, bias):
+    """weight x + bias with a number of each for every channel; one of them may be None.
+
+    Shape: x (N, C, *space), weight, bias (C,) -> x's.
+
+    Rule: dx = weight g, dweight = Σ g x, dbias = Σ g.
+    """
+    _, shape = per_channel(x.ndim)
+    z = x if weight is None else x * weight.reshape(shape)
+    return z if bias is None else z + bias.reshape(shape)
+
+
+@composite
+def affine_dx(g, x, weight, *, biased):
+    """The gradients of affine for x, for weight where it is one and, if `biased`, for bias."""
+    _, shape = per_channel(x.ndim)
+    gx = g if weight is None else g * reshape(weight, shape)
+    gw = None if weight is None else bias_dx(g * x)
+    return gx, gw, bias_dx(g) if biased else None
 
 
 @gate(
@@ -117,7 +139,7 @@ def running_norm(x, mean, variance, weight, bias, residual, *, eps, relu):
     Source: Ioffe & Szegedy 2015, algorithm 2.
     """
     shape = (-1, *[1] * (x.ndim - 2))
-    scale = rsqrt(variance + eps)
+    scale = pow(variance + eps, -0.5)
     scale = scale if weight is None else weight * scale
     z = (x - reshape(mean, shape)) * reshape(scale, shape)
     z = z if bias is None else z + reshape(bias, shape)

@@ -78,6 +78,8 @@ def connections(node: Node, inputs: tuple, is_weight: Callable[[object], bool]) 
         return multiply_adds(node, inputs) * weights[1] + biases
     if name in ("conv_dx", "matmul", "contract"):
         return multiply_adds(node, inputs)
+    if name == "affine":
+        return size * (weights[1] * summands(data[0]) + weights[2])
     return size * sum(weights) * (summands(data[0]) if name == "mul" else 1)
 
 

@@ -377,7 +377,13 @@ def unfolded(node: Node, parents: list[Field], inputs: tuple) -> Field | None:
     return Field(merged(field, [1]), axes, field.starts)
 
 
+def channelwise(node: Node, parents: list[Field], inputs: tuple) -> Field:
+    """What numbers for each channel do to an image, which comes first."""
+    return parents[0]
+
+
 RULES: dict[str, Any] = {
+    "affine": channelwise,
     "conv": convolution,
     "conv_relu": convolution,
     "conv_dx": transposed,

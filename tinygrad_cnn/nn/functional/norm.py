@@ -93,10 +93,7 @@ def rescaled(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
 
     Shape: x (N, C, *space), all others (C,) -> x's.
     """
-    shape = (-1, *[1] * (x.ndim - 2))
-    if weight is not None:
-        x = x * weight.reshape(shape)
-    return x if bias is None else x + bias.reshape(shape)
+    return x if weight is None and bias is None else norm.affine(x, weight, bias)
 
 
 def finished(z: Tensor, residual: Tensor | None, relu: bool) -> Tensor:
