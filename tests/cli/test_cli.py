@@ -1,8 +1,10 @@
 """The command line as a whole: what it takes, and how it says that something is wrong."""
 
+import errno
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,9 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import tinygrad_cnn as tg
-from tinygrad_cnn import cli
+from tinygrad_cnn import __main__, cli
 from tinygrad_cnn.cli import summary, train
+from tinygrad_cnn.cli.options import device
 
 COMMANDS = ("train", "evaluate", "predict", "draw", "summary", "demo", "doctor")
 
@@ -62,6 +65,47 @@ def test_interrupted(command, monkeypatch):
 
     monkeypatch.setattr(train, "run", fail)
     assert command("train", "lenet5") == (130, "", "tinygrad-cnn: interrupted\n")
+
+
+def test_interrupted_amid_its_imports(monkeypatch):
+    class Interrupted(types.ModuleType):
+        def __getattr__(self, name):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "tinygrad_cnn.cli", Interrupted("tinygrad_cnn.cli"))
+    assert __main__.main() == 130
+
+
+def test_errors_of_the_system_are_told_in_its_words(command, monkeypatch):
+    def told(*details):
+        def fail(args):
+            raise OSError(*details)
+
+        monkeypatch.setattr(train, "run", fail)
+        code, _, err = command("train", "lenet5")
+        assert code == 2
+        return err
+
+    assert told(errno.ENOSPC, "No space left") == "tinygrad-cnn: No space left\n"
+    assert told(errno.EISDIR, "Is a directory", "a") == (
+        "tinygrad-cnn: cannot use a: Is a directory\n"
+    )
+    assert told(errno.EISDIR, "Is a directory", "a", None, "b") == (
+        "tinygrad-cnn: cannot use b: Is a directory\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["gpu0", "meta", "cuda:", "cuda:x", "cpu:0"])
+def test_devices_that_do_not_compute(command, name):
+    for words in (("train", "lenet5"), ("evaluate", "run")):
+        code, _, err = command(*words, "--device", name)
+        assert code == 2
+        assert f"there is no device {name!r}; give cpu, cuda, or one of several GPUs" in err
+        assert "meta" not in err.replace(repr(name), "")
+
+
+def test_devices_that_compute():
+    assert [device(name) for name in ("cpu", "cuda", "cuda:1")] == ["cpu", "cuda", "cuda:1"]
 
 
 def test_as_a_module():

@@ -1,6 +1,8 @@
 """`tinygrad-cnn draw`: expressions are parsed right, and only expressions."""
 
+import errno
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -157,6 +159,22 @@ def test_output(capsys, tmp_path, suffix):
     assert code == 0
     assert f"wrote {path}" in out
     assert path.stat().st_size > 0
+
+
+@pytest.mark.parametrize("option", ["--output", "--step"])
+def test_an_older_file_outlives_a_full_disk(capsys, tmp_path, monkeypatch, option):
+    path = tmp_path / ("f.html" if option == "--step" else "f.txt")
+    path.write_text("older")
+
+    def write_text(self, *args, **named):
+        self.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", write_text)
+    code, _, err = run(capsys, "x*x", "x=3", option, path)
+    assert (code, err) == (2, "tinygrad-cnn: No space left on device\n")
+    assert path.read_text() == "older"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_output_without_dot(capsys, tmp_path, monkeypatch):

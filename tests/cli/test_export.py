@@ -24,3 +24,9 @@ def test_what_is_refused(command, run_folder, tmp_path):
     assert (code, "there is no such file" in err) == (2, True)
     code, _, err = command("export", run_folder, tmp_path / "no" / "model.onnx")
     assert (code, "there is no folder" in err) == (2, True)
+    code, _, err = command("export", run_folder, tmp_path)
+    assert (code, err) == (
+        2,
+        f"tinygrad-cnn: {tmp_path} is a folder; give a file in it, {tmp_path / 'model.onnx'}\n",
+    )
+    assert command("export", run_folder, ".")[2].endswith("give a file in it, model.onnx\n")

@@ -71,6 +71,13 @@ def test_resume(command, run, root):
     assert "was begun with freeze ('conv1', 'bn1', 'layer1'), not ('layer2',)" in err
 
 
+def test_resume_from_any_folder_by_any_path(command, run, root, monkeypatch):
+    monkeypatch.chdir(root.parent)
+    data = ("--data", f"folder:{root.name}")
+    assert command("train", "resnet20", *data, "--resume", "--output", run)[0] == 0
+    assert command("evaluate", run, *data)[1].startswith("resnet20 on 6 test images")
+
+
 def test_from_scratch_with_all_augmentation(command, root, tmp_path):
     options = ("--augment", "--val-split", "0.5", "--output", tmp_path / "run")
     code, out, err = command("train", "resnet20", "--data", f"folder:{root}", *QUICK, *options)

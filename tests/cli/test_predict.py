@@ -1,5 +1,6 @@
 """`predict`: images as text, with probabilities."""
 
+import importlib.util
 import re
 
 import numpy as np
@@ -56,6 +57,9 @@ def test_what_is_refused(command, run_folder, tmp_path):
     assert (code, "no test image 360; they go from 0 to 359" in err) == (2, True)
     code, _, err = command("predict", run_folder, "--index", -1)
     assert (code, "'-1' is not a whole number" in err or "expected at least" in err) == (2, True)
+    if importlib.util.find_spec("PIL"):
+        code, _, err = command("predict", run_folder, "no.png")
+        assert (code, err) == (2, "tinygrad-cnn: cannot read no.png: there is no such file\n")
     code, _, err = command("predict", tmp_path, "--index", 0)
     assert (code, "there is no such file" in err) == (2, True)
 

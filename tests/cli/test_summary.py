@@ -76,7 +76,13 @@ def test_wrong_arguments(capsys, args, sentence):
     [
         (["lenet5", "--set", "width=3"], "takes the settings num_classes, in_channels, output"),
         (["lenet5", "--set", "output=tanh"], "output is 'softmax' or 'rbf', got 'tanh'"),
+        (["lenet5", "--set", "num_classes=abc"], "num_classes is a whole number, such as 10, got"),
+        (["lenet5", "--set", "num_classes=1.5"], "num_classes is a whole number"),
+        (["alexnet", "--set", "dropout=a"], "dropout is a number, such as 0.5, got 'a'"),
+        (["googlenet", "--set", "aux_logits=0"], "aux_logits is True or False"),
         (["lenet5", "--input-size", "1,28,28"], "expected images of 32 x 32"),
+        (["lenet5", "--input-size", f"1,{10**11},{10**11}"], "give a smaller --input-size"),
+        (["lenet5", "--batch-size", f"{10**400}"], "that can be counted"),
     ],
 )
 def test_settings_and_sizes_that_do_not_fit(capsys, args, sentence):

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import tinygrad_cnn as tg
+from tinygrad_cnn.capture.host import HostTape
+from tinygrad_cnn.cli.run_folder import held
 from tinygrad_cnn.io import load
 from tinygrad_cnn.train import Trainer
 from tinygrad_cnn.train.recipe import WRITERS
@@ -51,6 +53,10 @@ def interrupt_at(monkeypatch, steps):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Trainer, "tell", impatient)
+
+
+def stopped(*what):
+    raise KeyboardInterrupt
 
 
 # --- what it says and writes ---
@@ -106,6 +112,7 @@ def test_settings_stand_in_the_checkpoint(command, here):
         "head_lr_factor": 1.0,
         "schedule": "one_cycle",
         "weight_decay": None,
+        "cut": None,
     }
     assert "nesterov" in checkpoint["optimizer"]["param_groups"][0]
 
@@ -130,12 +137,43 @@ def test_every_run_has_its_folder(command, here):
     )
 
 
+def test_a_second_run_at_the_same_time(command, here):
+    with held(Path("runs/lenet5-digits"), resume=False):
+        out = command("train", "lenet5", "--epochs", "1", "--batch-size", "200")[1]
+        assert f"checkpoint: runs/lenet5-digits-2/{CHECKPOINT}" in out
+        code, out, err = command("train", "lenet5", "--output", "runs/lenet5-digits")
+    assert (code, out) == (2, "")
+    assert "another run that is still going on writes into runs/lenet5-digits;" in err
+
+
+def test_a_log_that_cannot_be_written_costs_no_epoch(command, here):
+    (here / "run" / "log.jsonl").mkdir(parents=True)
+    code, _, err = command("train", "lenet5", *QUICK, "--output", "run")
+    assert (code, "log.jsonl" in err) == (2, True)
+    assert len(load(here / "run" / CHECKPOINT)["history"]) == 1
+
+
 def test_mnist(command, here, few_images):
-    options = ("--data", "mnist", "--epochs", "1", "--output", "run")
+    options = ("--data", "mnist", "--epochs", "1", "--output", "run", "--root", "my data")
     code, out, _ = command("train", "lenet5", *options)
     assert code == 0
+    assert out.endswith(f"predict run/{CHECKPOINT} --index 0 --root 'my data'\n")
     assert "lenet5 (60,850 parameters) on mnist: 50 images for training, 50 for the test" in out
     assert "accuracy on the 50 test images: " in out
+
+
+def test_recorded_steps_end_alike(command, here, monkeypatch):
+    """Of small networks they are, unless one asks for something else."""
+    replayed = []
+    replay = HostTape.replay
+    monkeypatch.setattr(HostTape, "replay", lambda tape: replayed.append(tape) or replay(tape))
+    for name, option in (("as usual", ()), ("recorded", ("--record",)), ("not", ("--no-record",))):
+        replayed.clear()
+        assert command("train", "lenet5", *QUICK, *option, "--output", name)[0] == 0
+        assert bool(replayed) == (name != "not")
+    expected = load(f"not/{CHECKPOINT}")
+    assert same(load(f"as usual/{CHECKPOINT}"), expected)
+    assert same(load(f"recorded/{CHECKPOINT}"), expected)
 
 
 # --- what is refused ---
@@ -159,6 +197,8 @@ def test_what_is_refused(command, here):
     assert "no run in runs/lenet5-digits to resume" in refused("--resume")
     assert "cannot load elsewhere" in refused("--resume", "--output", "elsewhere")
     assert not (here / "runs").exists()
+    (here / "file").touch()
+    assert "cannot write into the folder file/run: " in refused("--output", "file/run")
 
 
 @pytest.mark.filterwarnings("ignore:.* encountered in .*:RuntimeWarning")
@@ -181,22 +221,29 @@ def test_resumed_runs_end_alike(command, here, monkeypatch, steps):
         code, _, err = command(*argv)
     assert code == 130
     done = steps // 4
-    assert f"interrupted; broken off/{CHECKPOINT} keeps epoch {done} of 3\n" in err
+    place = f"epoch {done} of 3 and {steps % 4 + 1} of 4 steps of the next"
+    assert f"interrupted; broken off/{CHECKPOINT} keeps {place}\n" in err
     again = "tinygrad-cnn train lenet5 --data digits --resume --output 'broken off' --root data"
     assert err.endswith(f"go on with: {again}\n")
     code, out, _ = command("train", "lenet5", "--resume", "--output", "broken off")
     assert code == 0
-    assert f"going on after epoch {done} of 3" in out
+    assert f"going on after {place}" in out
     assert same(load(f"whole/{CHECKPOINT}"), load(f"broken off/{CHECKPOINT}"))
 
 
 def test_interrupted_at_once(command, here, monkeypatch):
-    interrupt_at(monkeypatch, 0)
-    code, _, err = command("train", "lenet5", *QUICK)
+    """Before the first step, and after it."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "train_epoch", stopped)
+        code, _, err = command("train", "lenet5", *QUICK)
     assert (code, err) == (
         130,
         "tinygrad-cnn: interrupted in the first epoch; nothing is kept\n",
     )
+    interrupt_at(monkeypatch, 0)
+    code, _, err = command("train", "lenet5", *QUICK)
+    assert code == 130
+    assert "keeps 1 of 4 steps of the first epoch\n" in err
 
 
 def test_resume_finds_the_latest_run(command, here):

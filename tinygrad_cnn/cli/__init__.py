@@ -5,7 +5,6 @@ Each command is a file here with `add_parser(subparsers)`, which describes its a
 """
 
 import argparse
-import io
 import sys
 from collections.abc import Sequence
 
@@ -13,12 +12,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .. import __version__
-from . import demo, doctor, draw, evaluate, export, predict, summary, train, warmup
+from . import console, demo, doctor, draw, evaluate, export, predict, summary, train, warmup
 from .compiling import watched
 
 COMMANDS = (train, evaluate, predict, export, draw, summary, demo, doctor, warmup)
 USER_ERROR = 2  # argparse's own code for arguments that are wrong
 INTERRUPTED = 130  # what shells report for Ctrl-C
+BROKEN_PIPE = 141  # what they report for a program whose output nobody reads to its end
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,19 +40,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     What the library says of wrong input becomes one sentence on the standard error and code 2. Any
     other error is a fault of ours and keeps its traceback.
     """
-    args = parser().parse_args(argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # not every console can write a minus or an arrow
-    # Small networks make small matrix products, whose second thread waits more than it works. And
-    # a loss that overflows is told in a sentence, not in NumPy's warnings.
-    quiet = np.errstate(all="ignore")
+    console.prepare()
     try:
-        with threadpool_limits(1, user_api="blas"), quiet, watched():
-            return args.run(args)
+        return run(argv)
+    except BrokenPipeError:  # as behind `| head`, which reads no further
+        console.drop_output()
+        return BROKEN_PIPE
     except (ValueError, RuntimeError, OSError) as error:
-        sentence = str(error).replace("download=True", "--download")
-        print(f"tinygrad-cnn: {sentence}", file=sys.stderr)
+        print(f"tinygrad-cnn: {sentence(error)}", file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt as interrupt:
         print(f"tinygrad-cnn: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
+
+
+def run(argv: Sequence[str] | None) -> int:
+    """Run one command; returns the exit code."""
+    # Small networks make small matrix products, whose second thread waits more than it works. And
+    # a loss that overflows is told in a sentence, not in NumPy's warnings.
+    quiet = np.errstate(all="ignore")
+    try:
+        args = parser().parse_args(argv)
+        with threadpool_limits(1, user_api="blas"), quiet, watched():
+            return args.run(args)
+    finally:
+        sys.stdout.flush()  # at Python's end it would be too late to deal with an error
+
+
+def sentence(error: Exception) -> str:
+    """What is said of an error."""
+    if isinstance(error, OSError) and error.strerror:  # the system's: words and perhaps a file
+        file = error.filename2 or error.filename
+        return error.strerror if file is None else f"cannot use {file}: {error.strerror}"
+    return str(error).replace("download=True", "--download")

@@ -7,6 +7,10 @@ FUNCTIONS are understood, and nothing else.
 
 import argparse
 import ast
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 from .. import viz
@@ -70,16 +74,35 @@ def run(args: argparse.Namespace) -> int:
     if path is not None:
         print(f"\n{written(viz.draw(result), path)}")
     if args.step is not None:
-        print(f"\nwrote {viz.step(result, args.step)}; open it in a browser")
+        with draft_of(args.step) as draft:
+            viz.step(result, draft)
+        print(f"\nwrote {args.step}; open it in a browser")
     return 0
 
 
 def written(picture: "viz.picture.Picture", path: Path) -> str:
     """What was written: the picture, or its source where an image needs the missing `dot`."""
     missing = "" if path.suffix.lower() in (".dot", ".txt") else viz.missing_dot()
-    if not missing:
-        return f"wrote {picture.write(path)}"
-    return f"{missing}\nwrote its source instead: {picture.write(path.with_suffix('.dot'))}"
+    if missing:
+        path = path.with_suffix(".dot")
+    with draft_of(path) as draft:
+        picture.write(draft)
+    return f"{missing}\nwrote its source instead: {path}" if missing else f"wrote {path}"
+
+
+@contextlib.contextmanager
+def draft_of(path: Path) -> Iterator[Path]:
+    """A context in which to write a file that takes the place of `path` at its end.
+
+    If writing it fails, as on a full disk, an older file stays as it was.
+    """
+    target = path.resolve()  # a link stays a link, to the new file
+    draft = target.with_name(f".saving-{secrets.token_hex(8)}{path.suffix}")
+    try:
+        yield draft
+        os.replace(draft, target)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def numbers(pairs: list[str]) -> dict[str, float]:

@@ -4,9 +4,10 @@ import argparse
 
 from ..models import MeanOverCrops
 from ..train.images import data_of, elsewhere, ten_crops
+from ..train.progress import progress_of_test, short
 from ..train.setup import test_loader, trained
 from ..train.trainer import measure
-from .options import add_checkpoint, add_data_options, data_name
+from .options import add_checkpoint, add_data_options, add_device, data_name
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -31,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="of pictures in a folder, average what the model says to ten parts of each: the "
         "corners and the middle, also mirrored",
     )
-    parser.add_argument("--device", default="cpu", help="cpu (the default) or cuda")
+    add_device(parser)
     parser.set_defaults(run=run)
 
 
@@ -47,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
         model = MeanOverCrops(model)
         transform = ten_crops(recipe)
     images = data_of(recipe, False, args.root, args.download, transform)
-    loss, accuracy = measure(model, test_loader(recipe, images))
+    with progress_of_test(len(images)) as tell:
+        loss, accuracy = measure(model, test_loader(recipe, images), tell=tell)
     print(f"{recipe.model} on {len(images):,} test images of {recipe.data}")
-    print(f"accuracy {accuracy:.2%}  loss {loss:.4f}")
+    print(f"accuracy {accuracy:.2%}  loss {short(loss)}")
     return 0

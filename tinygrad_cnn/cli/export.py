@@ -25,6 +25,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export; returns the exit code."""
+    if args.file.is_dir():
+        raise ValueError(f"{args.file} is a folder; give a file in it, {args.file / 'model.onnx'}")
     model, recipe = trained(args.checkpoint)
     size = (channels_of(recipe), side_of(recipe), side_of(recipe))
     onnx.export(model, zeros(1, *size), args.file)

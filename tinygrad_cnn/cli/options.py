@@ -1,6 +1,7 @@
 """Arguments that several commands share, and what their values have to be."""
 
 import argparse
+import re
 from pathlib import Path
 
 from ..train.recipe import AUGMENTS, DATA, FOLDER, is_folder
@@ -25,6 +26,26 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "checkpoint", type=checkpoint, help="what train has written: the file, or its folder"
     )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add where to compute."""
+    parser.add_argument(
+        "--device",
+        type=device,
+        default="cpu",
+        metavar="DEVICE",
+        help="cpu (the default), cuda, or one of several GPUs, as in cuda:1",
+    )
+
+
+def device(text: str) -> str:
+    """The name of a device that computes."""
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", text, re.ASCII):
+        raise argparse.ArgumentTypeError(
+            f"there is no device {text!r}; give cpu, cuda, or one of several GPUs, as in cuda:1"
+        )
+    return text
 
 
 def checkpoint(text: str) -> Path:

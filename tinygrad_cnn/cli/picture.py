@@ -16,7 +16,8 @@ def read_picture(path: Path, data: str) -> np.ndarray:
     size is cut to its ink and made to fit the box that holds the drawing there.
 
     Shape: (1, H, W) of numbers from 0 to full ink.
-    Raises: RuntimeError without Pillow; ValueError if the file is no picture, or has no ink.
+    Raises: RuntimeError without Pillow; FileNotFoundError if there is no such file; ValueError if
+    it is no picture, or has no ink.
     """
     try:
         from PIL import Image, UnidentifiedImageError
@@ -28,6 +29,8 @@ def read_picture(path: Path, data: str) -> np.ndarray:
     try:
         with Image.open(path) as file:
             colours = file.convert("RGBA")
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"cannot read {path}: there is no such file") from error
     except UnidentifiedImageError as error:
         raise ValueError(f"{path} is not a picture that Pillow can read") from error
     paper = Image.new("RGBA", colours.size, "white")  # what is transparent is paper

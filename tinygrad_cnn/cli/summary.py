@@ -5,12 +5,22 @@ import ast
 import difflib
 import inspect
 import json
+import math
+from collections.abc import Callable
 from typing import Any
 
 from .. import models, viz
 from ..nn import Module
 from ..tensor import Device
 from .options import at_least_one, at_least_zero
+
+# Of a default's type: what it is called, and which types a setting may have.
+KINDS = {
+    bool: ("True or False", (bool,)),
+    int: ("a whole number", (int,)),
+    float: ("a number", (float, int)),
+}
+LARGEST = 2**50  # numbers in a batch; what layers make of more is too large for an array's shape
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -81,12 +91,23 @@ def setting(text: str) -> tuple[str, Any]:
         return name, value
 
 
+def check_kinds(builder: Callable[..., Module], settings: dict[str, Any]) -> None:
+    """Raise ValueError if a setting is not of its default's kind, such as a word for a number."""
+    parameters = inspect.signature(builder).parameters
+    for name in settings.keys() & parameters.keys():
+        default, value = parameters[name].default, settings[name]
+        kind, types = KINDS.get(type(default), ("anything", (type(value),)))
+        if type(value) not in types:
+            raise ValueError(f"{name} is {kind}, such as {default}, got {value!r}")
+
+
 def built(name: str, settings: dict[str, Any]) -> Module:
     """A model without numbers.
 
-    Raises: ValueError for settings that it does not have.
+    Raises: ValueError for settings that it does not have, or of another kind.
     """
     builder = getattr(models, name)
+    check_kinds(builder, settings)
     try:
         with Device("meta"):
             return builder(**settings)
@@ -95,10 +116,22 @@ def built(name: str, settings: dict[str, Any]) -> Module:
         raise ValueError(f"{name} takes the settings {takes}: {error}") from error
 
 
+def check_size(batch_size: int, input_size: tuple[int, ...]) -> None:
+    """Raise ValueError for a batch that no machine holds."""
+    count = batch_size * math.prod(input_size)
+    if count > LARGEST:
+        size = ",".join(map(str, input_size))
+        raise ValueError(
+            f"{batch_size} inputs of {size} are {count:,} numbers, more than the {LARGEST:,} "
+            "that can be counted; give a smaller --input-size or --batch-size"
+        )
+
+
 def run(args: argparse.Namespace) -> int:
     """Print the table; returns the exit code."""
     model = built(args.model, dict(args.set))
     input_size = args.input_size or models.INPUT_SIZES[args.model]
+    check_size(args.batch_size, input_size)
     made = viz.summary(model, input_size, args.batch_size, depth=args.depth)
     if args.json:
         print(json.dumps(made.to_dict(), indent=2))

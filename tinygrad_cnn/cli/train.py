@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import itertools
 import shlex
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ..train.recipe import (
     RATES,
     WRITERS,
     Recipe,
+    absolute,
     is_folder,
     recipe_for,
     recipe_of,
@@ -27,6 +27,7 @@ from .options import (
     CHECKPOINT,
     LOG,
     add_data_options,
+    add_device,
     at_least_one,
     at_least_zero,
     augments,
@@ -36,6 +37,7 @@ from .options import (
     positive,
     share,
 )
+from .run_folder import check_new, first_held, held, latest
 
 FOR_FOLDERS = ("val_split", "augment", "freeze", "head_lr_factor")
 
@@ -72,12 +74,18 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--seed", type=at_least_zero, help="of weights, order and augmentation (default: 0)"
     )
-    parser.add_argument("--device", default="cpu", help="cpu (the default) or cuda")
+    add_device(parser)
     parser.add_argument(
         "--workers",
         type=at_least_zero,
         default=1,
         help="threads that prepare batches ahead (default: 1)",
+    )
+    parser.add_argument(
+        "--record",
+        action=argparse.BooleanOptionalAction,
+        help="record a step and replay it: the same numbers, for small networks in less than half "
+        "the time, with more memory (default: for networks as small as LeNet-5, on the CPU)",
     )
     parser.add_argument(
         "--output",
@@ -154,18 +162,17 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; returns the exit code."""
-    folder = args.output or default_folder(args.model, args.data or "digits", args.resume)
-    path = folder / CHECKPOINT
+    first = default_folder(args.model, args.data or "digits")
+    folder = args.output
+    checkpoint = None
     if args.resume:
-        checkpoint = load_checkpoint(path)
+        folder = folder or latest(first)
+        checkpoint = load_checkpoint(folder / CHECKPOINT)
         recipe = recipe_of(checkpoint["settings"])
         check_same(given(args), recipe, folder)
-    elif path.exists():
-        raise ValueError(
-            f"{folder} already holds a run; add --resume to go on with it, or give another --output"
-        )
     else:
-        checkpoint = None
+        if folder is not None:
+            check_new(folder)
         recipe = chosen(args)
     trainer = trainer_of(
         recipe,
@@ -174,18 +181,28 @@ def run(args: argparse.Namespace) -> int:
         download=args.download,
         device=args.device,
         workers=args.workers,
+        record=args.record,
     )
-    saved = Checkpoints(path, recipe.settings())
-    trainer.callbacks += [Log(folder / LOG), saved, progress()]
+    holding = first_held(first) if folder is None else held(folder, args.resume)
+    with holding as folder:
+        train(trainer, recipe, folder, args)
+    return 0
+
+
+def train(trainer: Trainer, recipe: Recipe, folder: Path, args: argparse.Namespace) -> None:
+    """Train in a folder that this run holds, and say how it goes."""
+    saved = Checkpoints(folder / CHECKPOINT, recipe.settings())
+    # The checkpoint comes first: what fails behind it, a full disk or a reader of the standard
+    # output that has gone, costs no epoch.
+    trainer.callbacks += [saved, Log(folder / LOG), progress()]
     print(headline(trainer, recipe), flush=True)
-    if checkpoint is not None:
+    if args.resume:
         print(f"going on after {where(place_of(trainer), trainer, recipe)}", flush=True)
     try:
         trainer.fit(recipe.epochs)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(interrupted(saved, trainer, recipe, args)) from None
-    print(result(trainer, recipe, path))
-    return 0
+    print(result(trainer, recipe, saved.path, args))
 
 
 # --- which run ---
@@ -218,31 +235,18 @@ def check_same(settings: dict[str, Any], recipe: Recipe, folder: Path) -> None:
     """Raise ValueError if the command line names other settings than the run to be resumed has."""
     for name, value in settings.items():
         had = getattr(recipe, name)
-        if value != had:
+        same = absolute(value) == absolute(had) if name == "data" else value == had
+        if not same:
             raise ValueError(
                 f"the run in {folder} was begun with {name} {had}, not {value}; leave that out to "
                 "go on with it, or begin another without --resume"
             )
 
 
-def default_folder(model: str, data: str, resume: bool) -> Path:
-    """The first folder runs/MODEL-DATA, -2, -3 ... without a run, or to resume the last with one.
-
-    Raises: ValueError if there is nothing to resume.
-    """
+def default_folder(model: str, data: str) -> Path:
+    """The first of the folders for runs of this model and data, runs/MODEL-DATA."""
     name = Path(data.removeprefix(FOLDER)).resolve().name if is_folder(data) else data
-    first = Path("runs") / f"{model}-{name}"
-    latest = None
-    for number in itertools.count(1):
-        folder = first if number == 1 else first.with_name(f"{first.name}-{number}")
-        if not (folder / CHECKPOINT).exists():
-            break
-        latest = folder
-    if not resume:
-        return folder
-    if latest is None:
-        raise ValueError(f"there is no run in {first} to resume; leave out --resume to begin one")
-    return latest
+    return Path("runs") / f"{model}-{name}"
 
 
 # --- what is said ---
@@ -279,8 +283,7 @@ def interrupted(
         return "interrupted in the first epoch; nothing is kept"
     command = ["tinygrad-cnn", "train", recipe.model, "--data", recipe.data, "--resume"]
     command += ["--output", str(saved.path.parent)]
-    if args.root is not None:
-        command += ["--root", str(args.root)]
+    command += root_option(args)
     if args.device != "cpu":
         command += ["--device", args.device]
     return (
@@ -289,7 +292,7 @@ def interrupted(
     )
 
 
-def result(trainer: Trainer, recipe: Recipe, path: Path) -> str:
+def result(trainer: Trainer, recipe: Recipe, path: Path, args: argparse.Namespace) -> str:
     """What was reached, and what to do with it."""
     accuracy = trainer.history[-1]["test_accuracy"]
     count = len(trainer.test_loader.dataset)
@@ -298,14 +301,20 @@ def result(trainer: Trainer, recipe: Recipe, path: Path) -> str:
         "writers": f"the last {count} digits (by writers not seen in training, but for one)",
     }
     what = tests[recipe.split] if recipe.data == "digits" else f"the {count:,} test images"
-    image = "--index 0"
+    image = ["--index", "0", *root_option(args)]
     if recipe.folder is not None:
         what = f"the {count:,} pictures held out"
-        image = "PICTURE"
+        image = ["PICTURE"]
     lines = [f"accuracy on {what}: {accuracy:.2%}"]
     if dataclasses.replace(recipe, seed=0) == recipe_for("lenet5", "digits"):
         lines.append(WRITERS)
     seconds = sum(entry["seconds"] for entry in trainer.history)
     lines.append(f"trained in {seconds:.1f} s; checkpoint: {path}")
-    lines.append(f"look at it with: tinygrad-cnn predict {shlex.quote(str(path))} {image}")
+    command = shlex.join(["tinygrad-cnn", "predict", str(path), *image])
+    lines.append(f"look at it with: {command}")
     return "\n".join(lines)
+
+
+def root_option(args: argparse.Namespace) -> list[str]:
+    """What other commands need to find the data where this one did."""
+    return [] if args.root is None else ["--root", str(args.root)]
