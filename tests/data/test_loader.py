@@ -197,6 +197,16 @@ def test_position_of_another_data_set():
         DataLoader(numbers(5), 1).load_state_dict(state)
 
 
+def test_position_among_more_samples():
+    """The order would be another: some samples would come twice, and some not at all."""
+    loader = DataLoader(numbers(10), 4)
+    state = loader.state_dict()
+    with pytest.raises(ValueError, match="one in 10 samples, but this loader has 11; give it the"):
+        DataLoader(numbers(11), 4).load_state_dict(state)
+    del state["samples"]  # as in older checkpoints
+    DataLoader(numbers(11), 4).load_state_dict(state)
+
+
 def test_two_loops_at_once():
     loader = DataLoader(numbers(12), 3, shuffle=True, generator=tg.Generator(0), num_workers=1)
     pairs = [(a[0].raw.tolist(), b[0].raw.tolist()) for a, b in zip(loader, loader, strict=True)]
@@ -328,3 +338,10 @@ def test_sampler_sets_the_order():
 def test_settings_that_make_no_sense(settings, message):
     with pytest.raises(ValueError, match=message):
         DataLoader(numbers(4), **settings)
+
+
+@pytest.mark.parametrize("name", ["batch_size", "num_workers", "prefetch"])
+def test_counts_are_whole_numbers(name):
+    with pytest.raises(TypeError, match=f"{name} must be a whole number, got '2'"):
+        DataLoader(numbers(4), **{name: "2"})
+    assert len(DataLoader(numbers(4), **{name: np.int64(2)})) in (2, 4)

@@ -68,6 +68,13 @@ def test_a_file(tmp_path):
         published.with_weights(model(11), "resnet18", tmp_path / "net.npz")
 
 
+@pytest.mark.parametrize("part", ["model", "state_dict"])
+def test_a_checkpoint_of_a_run(tmp_path, part):
+    net = model()
+    tg.save({part: net.state_dict(), "optimizer": {}, "epoch": 3}, tmp_path / "net")
+    assert equal(published.with_weights(model(), "resnet18", tmp_path / "net"), net)
+
+
 def test_an_address_is_fetched_once(web, tmp_path):
     net = model()
     tg.save(net.state_dict(), tmp_path / "net")
@@ -141,6 +148,15 @@ def test_other_classes_than_imagenets(web):
     with pytest.raises(ValueError, match=words):
         published.with_weights(model(), "resnet18", "DEFAULT")
     assert not web.asked
+
+
+@pytest.mark.parametrize("name", published.WEIGHTS)
+def test_classes_of_every_model_that_has_weights(name):
+    build = getattr(models, f"{name}_torchvision", None) or getattr(models, name)
+    with tg.device("meta"):
+        published.check_classes(build(), name, ONE)
+        with pytest.raises(ValueError, match=f"{name} has 10 classes, but {ONE} was trained on 10"):
+            published.check_classes(build(num_classes=10), name, ONE)
 
 
 def test_names_that_are_not_published(web):

@@ -189,6 +189,20 @@ def test_bad_parameters_are_refused():
         SGD([w]).add_param_group({"params": [tg.zeros(1)], "lr": -1.0})
 
 
+@pytest.mark.parametrize("rule", [SGD, Adam, RMSprop, LARS])
+def test_settings_are_finite_numbers(rule):
+    w = tg.tensor([1.0], requires_grad=True)
+    for value in ("0.1", None):
+        with pytest.raises(
+            TypeError, match=f"{rule.__name__} needs lr to be a number, got {value!r}"
+        ):
+            rule([w], lr=value)
+    for value in (float("inf"), float("nan"), -1.0):
+        with pytest.raises(ValueError, match=f"needs lr to be 0 or more and finite, got {value}"):
+            rule([w], lr=value)
+    assert rule([w], lr=np.float32(0.5)).param_groups[0]["lr"] == 0.5
+
+
 # --- states ---
 
 

@@ -1,5 +1,7 @@
 """What several tests of training need: a small model, small data, and a run of both."""
 
+import signal
+
 import numpy as np
 import pytest
 
@@ -22,11 +24,19 @@ def points():
     return TensorDataset(images.astype("float32"), labels)
 
 
+@pytest.fixture
+def interruptible():
+    """Python's own handler, also where a shell runs the tests in its background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="session")
 def new_trainer(points):
     """A function: a trainer of a small model with dropout, always from the same seed."""
 
-    def make(optimizer="adam", callbacks=(), seed=0, lr=0.05):
+    def make(optimizer="adam", callbacks=(), seed=0, lr=0.05, record=False):
         tg.manual_seed(seed)
         model = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Dropout(0.2), nn.Linear(8, 3))
         loader = DataLoader(points, 16, shuffle=True)
@@ -40,6 +50,7 @@ def new_trainer(points):
             DataLoader(points, 60),
             scheduler=schedule,
             callbacks=callbacks,
+            record=record,
         )
 
     return make

@@ -24,6 +24,10 @@ class StopAt(Callback):
             raise KeyboardInterrupt
 
 
+def stop(*what):
+    raise KeyboardInterrupt
+
+
 def same(x, y):
     """Whether two checkpoints are the same, bit by bit, but for times."""
     if isinstance(x, dict):
@@ -107,11 +111,13 @@ def test_within_an_epoch_once_a_minute(new_trainer, tmp_path, monkeypatch):
     """The file follows the run from the first step on, if a minute is short enough."""
     path = tmp_path / "checkpoint"
     saved = Checkpoints(path, {})
-    with pytest.raises(KeyboardInterrupt):
-        new_trainer(callbacks=[saved, StopAt(2)]).fit(EPOCHS)
+    trainer = new_trainer()
+    saved.fit_began(trainer, EPOCHS)
+    saved.step_ended(trainer, None)
     assert saved.place is None
     assert not path.exists()
     monkeypatch.setattr("tinygrad_cnn.train.checkpoint.SECONDS", 0.0)
+    monkeypatch.setattr(saved, "fit_ended", lambda trainer: None)  # as if killed
     with pytest.raises(KeyboardInterrupt):
         new_trainer(callbacks=[saved, StopAt(2)]).fit(EPOCHS)
     assert saved.place == (0, 3)
@@ -125,11 +131,86 @@ def test_within_an_epoch_once_a_minute(new_trainer, tmp_path, monkeypatch):
     assert same(state_of(resumed, {}), expected)
 
 
-def test_a_run_that_begins_anew_forgets_the_epoch_that_was_left(new_trainer):
+@pytest.mark.parametrize("steps", [0, 2, 3, 5])
+def test_what_was_done_is_kept_at_ctrl_c(new_trainer, tmp_path, steps):
+    saved = Checkpoints(tmp_path / "checkpoint", {})
+    with pytest.raises(KeyboardInterrupt):
+        new_trainer(callbacks=[saved, StopAt(steps)]).fit(EPOCHS)
+    assert saved.place == (steps // 4, steps % 4 + 1)
+    whole = new_trainer()
+    whole.fit(EPOCHS)
+    expected = state_of(whole, {})
+    resumed = new_trainer(seed=5)
+    restore(resumed, load_checkpoint(saved.path))
+    resumed.fit(EPOCHS)
+    assert same(state_of(resumed, {}), expected)
+
+
+def test_nothing_is_kept_of_no_step_or_half_a_step(new_trainer, tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint"
+    trainer = new_trainer(callbacks=[Checkpoints(path, {})])
+    monkeypatch.setattr(trainer, "train_epoch", stop)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(1)
+    trainer = new_trainer(callbacks=[Checkpoints(path, {})])
+    monkeypatch.setattr(trainer.optimizer, "step", stop)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(1)
+    assert not path.exists()
+
+
+# --- without a file ---
+
+
+class StopInTest(Callback):
+    """Ctrl-C in the test at the end of an epoch."""
+
+    test_step_ended = stop
+
+
+@pytest.mark.parametrize("steps", [0, 2, 3, 6, None])
+def test_fit_goes_on_within_the_epoch_that_was_left(new_trainer, steps):
+    whole = new_trainer()
+    whole.fit(EPOCHS)
+    expected = state_of(whole, {})
+    trainer = new_trainer(callbacks=[StopInTest() if steps is None else StopAt(steps)])
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(EPOCHS)
+    trainer.callbacks.clear()
+    trainer.fit(EPOCHS)
+    assert same(state_of(trainer, {}), expected)
+
+
+def test_a_step_that_was_broken_off_is_done_again(new_trainer, monkeypatch):
+    """Before the optimiser's step nothing is lost, and the schedule does not run out."""
+    whole = new_trainer()
+    whole.fit(EPOCHS)
+    expected = state_of(whole, {})
+    trainer = new_trainer()
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer.optimizer, "step", stop)
+        with pytest.raises(KeyboardInterrupt):
+            trainer.fit(EPOCHS)
+    trainer.fit(EPOCHS)
+    assert same(state_of(trainer, {}), expected)
+
+
+def test_a_step_that_diverged_is_not_one_too_many(new_trainer, monkeypatch):
+    trainer = new_trainer()
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "step", lambda *batch: (tg.tensor(np.nan), None))
+        with pytest.raises(RuntimeError, match="the loss became nan"):
+            trainer.fit(EPOCHS)
+    assert not trainer.whole
+    trainer.fit(EPOCHS)
+    assert trainer.scheduler.last_epoch == 4 * EPOCHS
+
+
+def test_a_pause_takes_no_time(new_trainer, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
     trainer = new_trainer(callbacks=[StopAt(2)])
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(1)
-    assert trainer.tally is None
-    trainer.callbacks.clear()
-    trainer.fit(1)
-    assert trainer.history[0]["epoch"] == 1
+    clock[0] = 1000.0
+    assert trainer.tally.seconds() == 0.0

@@ -1,6 +1,7 @@
 """Folders of pictures as a recipe sees them: which are held out, and what a model is shown."""
 
 import dataclasses
+import os
 import shutil
 
 import numpy as np
@@ -59,6 +60,47 @@ def test_a_share_is_held_out(root):
     assert len({*train, *test}) == 18
     assert test == paths(data_of(recipe, False))
     assert test != paths(data_of(dataclasses.replace(recipe, seed=4), False))
+
+
+def test_a_picture_stays_where_it_is_whatever_becomes_of_others(root, tmp_path):
+    shutil.copytree(root, tmp_path / "grown")
+    recipe = recipe_on(tmp_path / "grown", val_split=0.5)
+    before = {*paths(data_of(recipe, False))}
+    assert len(before) == 9
+    for i in range(40):
+        shutil.copy(root / "red" / "0.jpg", tmp_path / "grown" / "red" / f"more {i}.jpg")
+    gone = tmp_path / "grown" / "blue" / "0.jpg"
+    gone.unlink()
+    train, test = (paths(data_of(recipe, part)) for part in (True, False))
+    assert len(train) + len(test) == len({*train, *test}) == 57
+    assert {path for path in test if "more" not in path} == before - {str(gone)}
+    assert 10 <= sum("more" in path for path in test) <= 30
+
+
+def test_the_same_pictures_elsewhere_are_held_out(root, tmp_path):
+    shutil.copytree(root, tmp_path / "copy")
+    names = [
+        [os.path.relpath(path, place) for path in paths(data_of(recipe_on(place), False))]
+        for place in (root, tmp_path / "copy")
+    ]
+    assert names[0] == names[1]
+
+
+def test_older_checkpoints_hold_out_what_they_did(root):
+    """Of 18 pictures NumPy's permutation, which does not change."""
+    old = dataclasses.replace(recipe_on(root), cut=None)
+    names = [os.path.relpath(path, root) for path in paths(data_of(old, False))]
+    assert names == ["green/2.jpg", "green/3.png", "blue/5.png", "blue/1.png"]
+
+
+def test_the_path_is_absolute(root, monkeypatch):
+    monkeypatch.chdir(root.parent)
+    recipe = recipe_on(root.name)
+    assert recipe.data == f"folder:{root}"
+    assert elsewhere(recipe, f"folder:{root.name}") is recipe
+    monkeypatch.chdir(root)
+    assert elsewhere(recipe, recipe.data) is recipe
+    assert len(data_of(recipe, False)) == 4
 
 
 def test_nothing_left(root):

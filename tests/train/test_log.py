@@ -34,6 +34,21 @@ def test_a_run_that_went_back_leaves_no_line_twice(new_trainer, tmp_path):
     assert [entry["epoch"] for entry in lines(path)] == [1, 2]
 
 
+def test_the_file_is_always_whole(new_trainer, tmp_path, monkeypatch):
+    path = tmp_path / "log.jsonl"
+    trainer = new_trainer(callbacks=[Log(path)])
+    trainer.fit(1)
+
+    def killed(*paths):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(2)
+    assert [entry["epoch"] for entry in lines(path)] == [1]
+    assert [p.name for p in tmp_path.iterdir()] == ["log.jsonl"]
+
+
 def test_without_a_test(new_trainer, points, tmp_path):
     trainer = new_trainer(callbacks=[Log(tmp_path / "log.jsonl")])
     trainer.train_loader, trainer.test_loader = DataLoader(points, 30), None

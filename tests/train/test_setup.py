@@ -1,5 +1,7 @@
 """What stands ready to be trained: weights that are kept, a new head, what is frozen, the rates."""
 
+import shutil
+
 import numpy as np
 import pytest
 from oracles import host
@@ -86,6 +88,26 @@ def test_a_checkpoint_needs_no_weights(root, learnt, tmp_path):
     again.fit(2)
     for path, t in again.model.state_dict().items():
         np.testing.assert_array_equal(t.raw, whole.model.state_dict()[path].raw)
+
+
+def test_weights_from_a_checkpoint(root, tmp_path):
+    """Its model tells three kinds of pictures apart, ours ten by default."""
+    run = trainer_of(recipe_on(root))
+    save(state_of(run, {}), tmp_path / "checkpoint")
+    state = pretrained(recipe_on(root, tmp_path / "checkpoint")).state_dict()
+    for path, t in run.model.state_dict().items():
+        if not path.startswith("fc."):
+            np.testing.assert_array_equal(host(t), host(state[path]))
+
+
+def test_a_run_whose_folder_has_changed(root, tmp_path):
+    shutil.copytree(root, tmp_path / "pictures")
+    recipe = recipe_on(tmp_path / "pictures", val_split=0.5)
+    checkpoint = state_of(trainer_of(recipe), recipe.settings())
+    for i in range(9):
+        shutil.copy(root / "red" / "0.jpg", tmp_path / "pictures" / "red" / f"more {i}.jpg")
+    with pytest.raises(ValueError, match=r"one in 9 samples, but this loader has 1\d; give it"):
+        trainer_of(recipe, checkpoint)
 
 
 def test_one_picture_left_over_is_left_out(root):

@@ -1,6 +1,7 @@
 """The loop: what it does to a model, what it counts and tells, and when it gives up."""
 
 import math
+import signal
 
 import numpy as np
 import pytest
@@ -26,6 +27,9 @@ class Diary(Callback):
 
     def step_ended(self, trainer, tally):
         self.entries.append(("step", trainer.epoch, tally.images))
+
+    def test_step_ended(self, trainer, tally):
+        self.entries.append(("test", trainer.epoch, tally.images))
 
     def epoch_ended(self, trainer):
         self.entries.append(("epoch", trainer.epoch))
@@ -62,12 +66,37 @@ def test_the_loop_is_the_one_that_users_write(new_trainer):
         np.testing.assert_array_equal(host(value), host(trainer.model.state_dict()[name]))
 
 
+class Thaw(Callback):
+    """Freezes the first layer for the first two epochs."""
+
+    def fit_began(self, trainer, epochs):
+        next(iter(trainer.model.children())).requires_grad_(False)
+
+    def epoch_ended(self, trainer):
+        if trainer.epoch == 2:
+            next(iter(trainer.model.children())).requires_grad_(True)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("callbacks", [(), (Thaw,)], ids=["", "thawed"])
+def test_recorded_steps_end_at_the_same_weights(new_trainer, optimizer, callbacks):
+    runs = []
+    for record in (False, True):
+        trainer = new_trainer(optimizer, record=record, callbacks=[make() for make in callbacks])
+        history = trainer.fit(4)
+        weights = [host(p).tobytes() for p in trainer.model.state_dict().values()]
+        runs.append(([(e["loss"], e["accuracy"], e["test_loss"]) for e in history], weights))
+    assert runs[0] == runs[1]
+    assert trainer.step.recordings > 0
+
+
 def test_what_callbacks_are_told(new_trainer):
     diary = Diary()
     trainer = new_trainer(callbacks=[diary])
     trainer.fit(1)
     trainer.fit(1)  # nothing left to do
     steps = [("step", 0, n) for n in (16, 32, 48, 60)]
+    steps.append(("test", 0, 60))
     began, ended = ("began", 0, 1), ("ended", 1)
     assert diary.entries == [began, *steps, ("epoch", 1), ended, ("began", 1, 1), ended]
 
@@ -83,6 +112,48 @@ def test_callbacks_hear_of_the_end_of_an_interrupted_run(new_trainer):
         trainer.fit(1)
     assert diary.entries[-1] == ("ended", 0)
     assert trainer.history == []
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_ctrl_c_waits_for_the_end_of_the_step(new_trainer):
+    diary = Diary()
+    trainer = new_trainer(callbacks=[diary])
+    step = trainer.step
+
+    def pressed(*batch):
+        signal.raise_signal(signal.SIGINT)
+        return step(*batch)
+
+    trainer.step = pressed
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(1)
+    assert diary.entries[1:] == [("step", 0, 16), ("ended", 0)]
+    assert trainer.scheduler.last_epoch == 1
+    assert trainer.whole
+
+
+def test_a_callback_needs_not_hear_everything(new_trainer):
+    class Deaf:
+        pass
+
+    assert new_trainer(callbacks=[Deaf()]).fit(1)
+
+
+def test_without_a_batch_there_is_nothing_to_learn_or_measure(points):
+    model = nn.Linear(2, 3)
+    three = DataLoader(TensorDataset(*(t[:3] for t in points.tensors)), 4, drop_last=True)
+    empty = DataLoader(TensorDataset(*(t[:0] for t in points.tensors)), 4)
+    some = DataLoader(points, 4)
+    stepper = SGD(model.parameters(), lr=0.1)
+    words = "no batch: its data set has 3 samples, batch_size is 4 and drop_last True; give it more"
+    with pytest.raises(ValueError, match=words):
+        Trainer(model, stepper, three).fit(2)
+    with pytest.raises(ValueError, match="no batch: its data set has 0 samples"):
+        Trainer(model, stepper, empty).fit(2)
+    with pytest.raises(ValueError, match="no batch"):
+        Trainer(model, stepper, some, empty).fit(2)
+    with pytest.raises(ValueError, match="no batch"):
+        measure(model, empty)
 
 
 def test_fit_counts_epochs_in_all(new_trainer):

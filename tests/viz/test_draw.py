@@ -301,6 +301,8 @@ def test_a_deep_graph_drawn_whole():
 def test_errors():
     with pytest.raises(TypeError, match="a picture needs a Value or a Tensor, got float"):
         viz.draw(3.0)
+    with pytest.raises(TypeError, match="a picture needs a Value or a Tensor, got NoneType"):
+        viz.draw(product().backward())
     with pytest.raises(ValueError, match=r"tensor of shape \(2,\) is on no graph"):
         viz.draw(tg.tensor([1.0, 2.0]))
     with pytest.raises(ValueError, match='direction is "LR" or "TB", got \'XY\''):

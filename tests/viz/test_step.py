@@ -424,6 +424,8 @@ def test_what_cannot_be_stepped_through(tmp_path):
         viz.step(x.detach(), tmp_path / "t.html")
     with pytest.raises(TypeError, match="Value or a Tensor"):
         viz.step(3.0, tmp_path / "t.html")
+    with pytest.raises(TypeError, match="a picture needs a Value or a Tensor, got NoneType"):
+        viz.step(None, tmp_path / "t.html")
     with pytest.raises(ValueError, match="at least one"):
         viz.step({}, tmp_path / "t.html")
     with viz.keep():

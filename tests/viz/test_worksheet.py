@@ -244,6 +244,8 @@ def test_errors(tmp_path):
         viz.worksheet(tg.tensor([1.0], requires_grad=True) * 2.0, tmp_path / "s.md")
     with pytest.raises(TypeError, match="a picture needs a Value or a Tensor, got float"):
         viz.worksheet(3.0, tmp_path / "s.md")
+    with pytest.raises(TypeError, match="a picture needs a Value or a Tensor, got NoneType"):
+        viz.worksheet(None, tmp_path / "s.md")
     with pytest.raises(ValueError, match=r"s.txt must end in .md or .tex"):
         viz.worksheet(product(), tmp_path / "s.txt")
     with pytest.raises(ValueError, match="this Value is not computed from anything"):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,8 @@ class DataLoader:
     where the loop would have got the batch, with its own traceback; when a loop ends, early or not,
     its threads have ended too.
 
-    Raises: ValueError for a batch size below 1, negative threads or prefetch, shuffle with sampler.
+    Raises: ValueError for a batch size below 1, negative threads or prefetch, shuffle with sampler;
+    TypeError where these are no whole numbers.
     Differs: workers are threads, not processes; no random number depends on their number.
     """
 
@@ -62,6 +64,10 @@ class DataLoader:
         prefetch: int | None = None,
         pin_memory: bool = False,
     ) -> None:
+        counts = {"batch_size": batch_size, "num_workers": num_workers, "prefetch": prefetch}
+        for name, count in counts.items():
+            if not isinstance(count, Integral) and not (name == "prefetch" and count is None):
+                raise TypeError(f"{name} must be a whole number, got {count!r}")
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if num_workers < 0 or (prefetch is not None and prefetch < 0):
@@ -85,8 +91,12 @@ class DataLoader:
         self.resuming = False  # whether the next loop goes on in the present epoch
 
     def __len__(self) -> int:
-        samples = len(self.dataset if self.sampler is None else self.sampler)
+        samples = self.samples()
         return samples // self.batch_size if self.drop_last else -(-samples // self.batch_size)
+
+    def samples(self) -> int:
+        """How many samples an epoch is made from."""
+        return len(self.dataset if self.sampler is None else self.sampler)
 
     def __iter__(self) -> Iterator[Any]:
         if not self.resuming:
@@ -143,6 +153,7 @@ class DataLoader:
         return {
             "epoch": self.epoch,
             "batch": 0 if present is None else present.batch,
+            "samples": self.samples(),
             "draw": None if present is None else list(present.draw),
             "generator": self.generator.get_state(),
         }
@@ -153,12 +164,19 @@ class DataLoader:
         The generator goes back with it, so that the epochs after that are the same too. A position
         after the last batch of an epoch gives a loop without batches.
 
-        Raises: ValueError if the position lies behind the end of an epoch of this loader.
+        Raises: ValueError if the position lies behind the end of an epoch of this loader, or is one
+        among more or fewer samples, whose order would be another.
         """
         if state["batch"] > len(self):
             raise ValueError(
                 f"the saved position is batch {state['batch']} of an epoch, but this loader has "
                 f"{len(self)}; give it the data set and batch size of the run that was saved"
+            )
+        saved = state.get("samples", self.samples())  # older positions do not say
+        if saved != self.samples():
+            raise ValueError(
+                f"the saved position is one in {saved} samples, but this loader has "
+                f"{self.samples()}; give it the data set of the run that was saved"
             )
         self.generator.set_state(state["generator"])
         self.epoch = state["epoch"]

@@ -1,7 +1,8 @@
 """Published weights: where they lie, what images they want, and how they get into a model.
 
 A model's `weights` are the path of a file that `tg.load` reads, the https address of one, or a name
-such as "IMAGENET1K_V1" for an entry of WEIGHTS below. Files from the web are kept in the cache
+such as "IMAGENET1K_V1" for an entry of WEIGHTS below. Of a checkpoint of a training run they are
+the part "model" or "state_dict". Files from the web are kept in the cache
 (`io.download.cache_folder`), folder weights, and are looked for there first.
 """
 
@@ -18,11 +19,13 @@ from ..io import load
 from ..io.download import cache_folder, download
 from ..nn import Module
 from ..tensor import Tensor
+from .head import heads
 
 M = TypeVar("M", bound=Module)
 HOME = "https://download.pytorch.org/models/"
 HASH = re.compile(r"-([0-9a-f]{8,64})\.\w+$")  # of the content, in the names of torchvision's files
 CLASSES = Path(__file__).parent / "imagenet.txt"
+PARTS = ("model", "state_dict")  # where checkpoints keep the state of the model
 
 
 @dataclass(frozen=True)
@@ -172,8 +175,16 @@ def with_weights(model: M, name: str, weights: str | os.PathLike | None) -> M:
     classes; RuntimeError if a file cannot be fetched, saying where to place it, or does not fit the
     model; and what `load` raises.
     """
-    if weights is None:
-        return model
+    if weights is not None:
+        model.load_state_dict(state_for(model, name, weights))
+    return model
+
+
+def state_for(model: Module, name: str, weights: str | os.PathLike) -> object:
+    """The state that `weights` names, for a model whose builder has this name.
+
+    Raises: as `with_weights`, but for a state that does not fit the model.
+    """
     text = os.fspath(weights)
     if text.isidentifier() and not Path(text).exists():
         entry = published(name, text)
@@ -183,15 +194,23 @@ def with_weights(model: M, name: str, weights: str | os.PathLike | None) -> M:
         path = fetched(text)
     else:
         path = Path(text).expanduser()
-    model.load_state_dict(load(path))
-    return model
+    return model_part(load(path))
+
+
+def model_part(content: object) -> object:
+    """What a checkpoint says of the model; all of what is no checkpoint."""
+    if isinstance(content, dict):
+        for part in PARTS:
+            if isinstance(content.get(part), dict):
+                return content[part]
+    return content
 
 
 def check_classes(model: Module, name: str, weights: str) -> None:
-    """Raise unless the model tells as many classes apart as ImageNet has."""
-    head, count = [(key, t.shape[0]) for key, t in model.state_dict().items()][-1]
+    """Raise ValueError unless the model tells as many classes apart as ImageNet has."""
+    head = heads(model)[-1]
+    count = len(model.get_submodule(head).weight)
     if count != len(classes()):
-        head = head.rpartition(".")[0]
         raise ValueError(
             f"{name} has {count} classes, but {weights} was trained on {len(classes())}; build it "
             f"with num_classes=1000 and replace {head} afterwards, or load the file yourself, drop "

@@ -8,6 +8,7 @@ Some rules are also kernels, which change all parameters of a group in one sweep
 them. What they do not serve the rule does, parameter by parameter.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -40,8 +41,8 @@ class Optimizer:
     the settings of a group that does not say otherwise. `param_groups` is the list of groups, whose
     settings may be changed at any time; `state` is what the rule remembers of each parameter.
 
-    Raises: TypeError for what is no Tensor; ValueError if there are no parameters, if one is not a
-    leaf or is given twice, and for settings out of their range.
+    Raises: TypeError for what is no Tensor, and settings that are no numbers; ValueError if there
+    are no parameters, if one is not a leaf or is given twice, and for settings out of their range.
     """
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]) -> None:
@@ -69,12 +70,18 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} has to define update")
 
     def check(self, group: dict[str, Any]) -> None:
-        """Raise ValueError if a setting of `group` is out of its range."""
+        """Raise ValueError if a setting of `group` is out of its range, TypeError if no number."""
         for name in NEVER_NEGATIVE:
             value = group.get(name, 0.0)
-            if not value >= 0:
+            try:
+                finite = math.isfinite(value)
+            except TypeError as error:
+                raise TypeError(
+                    f"{type(self).__name__} needs {name} to be a number, got {value!r}"
+                ) from error
+            if not finite or value < 0:
                 raise ValueError(
-                    f"{type(self).__name__} needs {name} to be 0 or more, got {value!r}"
+                    f"{type(self).__name__} needs {name} to be 0 or more and finite, got {value!r}"
                 )
         if not all(0 <= beta < 1 for beta in group.get("betas", ())):
             raise ValueError(

@@ -40,7 +40,8 @@ def restore(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
 
     It has to be made as that run's was: the same model, data, optimiser and schedule.
 
-    Raises: RuntimeError or ValueError if the model or the optimiser is of another shape.
+    Raises: RuntimeError or ValueError if the model or the optimiser is of another shape, or there
+    are more or fewer training data.
     """
     trainer.model.load_state_dict(checkpoint["model"])
     trainer.optimizer.load_state_dict(checkpoint["optimizer"])
@@ -73,8 +74,9 @@ def load_checkpoint(path: str | os.PathLike) -> dict[str, Any]:
 class Checkpoints(Callback):
     """Writes the checkpoint to the file `path` after every epoch, and once a minute within one.
 
-    Each is written in one step, so whenever the program is killed, the file is whole. `place` is
-    where in the run it stands: epochs done, and steps of the next; None before it is written.
+    Also when training ends early, by Ctrl-C or an error, unless that was amid a step. Each is
+    written in one step, so whenever the program is killed, the file is whole. `place` is where in
+    the run it stands: epochs done, and steps of the next; None before it is written.
     """
 
     def __init__(self, path: str | os.PathLike, settings: dict[str, Any]) -> None:
@@ -97,6 +99,11 @@ class Checkpoints(Callback):
     def epoch_ended(self, trainer: Trainer) -> None:
         """Write the file anew."""
         self.write(trainer)
+
+    def fit_ended(self, trainer: Trainer) -> None:
+        """Write the file anew if there are steps that it does not have."""
+        if trainer.whole and place_of(trainer) != (self.place or (0, 0)):
+            self.write(trainer)
 
     def write(self, trainer: Trainer) -> None:
         """Write the file anew."""

@@ -1,6 +1,7 @@
 """The images of a recipe: where they are, which are held out, and what a model is shown of them."""
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from .. import models
 from ..data import DataLoader, Dataset, Subset, datasets, random_split
 from ..data import transforms as t
 from ..random import Generator
-from .recipe import DATA, GREY, Recipe, is_folder
+from .recipe import DATA, GREY, Recipe, absolute, is_folder
 
 # LeCun et al. 1998, section II-B: what the network sees of a pixel that is paper, or ink.
 PAPER = -0.1
@@ -161,20 +162,41 @@ def pictures(recipe: Recipe, train: bool, transform: Callable | None = None) -> 
     check_classes(found, recipe, place)
     numbers = [recipe.classes.index(name) for name in found.classes]
     found.target_transform = numbers.__getitem__
-    if parts is None:
-        held_out = round(len(found) * recipe.val_split)
-        lengths = [len(found) - held_out, held_out]
-        part = random_split(found, lengths, Generator(recipe.seed))[0 if train else 1]
-        if not len(part):
-            raise ValueError(
-                f"{place} has {len(found)} pictures, of which a share of {recipe.val_split:g} is "
-                f"held out: that leaves none for {'training' if train else 'the test'}; choose "
-                "another --val-split"
-            )
-    else:
-        part = found
+    part = found if parts is not None else part_of(found, recipe, train)
+    if not len(part):
+        raise ValueError(
+            f"{place} has {len(found)} pictures, of which a share of {recipe.val_split:g} is "
+            f"held out: that leaves none for {'training' if train else 'the test'}; choose "
+            "another --val-split"
+        )
     found.transform = transform or transform_for(recipe, augmented=train)
     return part
+
+
+def part_of(found: datasets.ImageFolder, recipe: Recipe, train: bool) -> Subset:
+    """The training or the held out pictures of a folder that has both together.
+
+    A picture is held out if its chance lies below the recipe's cut. So it stays where it is,
+    whatever becomes of the other pictures, and one that comes later is held out by the same rule.
+    """
+    if recipe.cut is None:  # older checkpoints held out what a permutation of all pictures chose
+        held_out = round(len(found) * recipe.val_split)
+        lengths = [len(found) - held_out, held_out]
+        return random_split(found, lengths, Generator(recipe.seed))[0 if train else 1]
+    below = [chance < recipe.cut for chance in chances(found, recipe.seed)]
+    return Subset(found, [i for i, held_out in enumerate(below) if held_out is not train])
+
+
+def chances(found: datasets.ImageFolder, seed: int) -> list[float]:
+    """For every picture a number in [0, 1) that its path in the folder and the seed decide."""
+    names = [Path(path).relative_to(found.root).as_posix() for path, _ in found.samples]
+    digests = [hashlib.blake2b(os.fsencode(f"{seed}/{name}"), digest_size=6) for name in names]
+    return [int.from_bytes(digest.digest(), "big") / 2**48 for digest in digests]
+
+
+def cut_of(numbers: list[float], share: float) -> float:
+    """The number in [0, 1] that this share of the numbers lies below."""
+    return [*sorted(numbers), 1.0][round(len(numbers) * share)]
 
 
 def parts_in(root: Path) -> tuple[Path, Path] | None:
@@ -194,7 +216,8 @@ def check_classes(found: datasets.ImageFolder, recipe: Recipe, place: Path) -> N
 
 
 def with_classes(recipe: Recipe) -> Recipe:
-    """The recipe with the names of its folder's classes.
+    """The recipe with what its folder has now: the names of the classes, and the cut between the
+    pictures for training and those held out; and with the folder's absolute path.
 
     Raises: as ImageFolder.
     """
@@ -203,7 +226,9 @@ def with_classes(recipe: Recipe) -> Recipe:
     root = Path(recipe.folder).expanduser()
     parts = parts_in(root)
     found = datasets.ImageFolder(root if parts is None else parts[0])
-    return dataclasses.replace(recipe, classes=found.classes)
+    cut = None if parts is not None else cut_of(chances(found, recipe.seed), recipe.val_split)
+    data = absolute(recipe.data)
+    return dataclasses.replace(recipe, data=data, classes=found.classes, cut=cut)
 
 
 def elsewhere(recipe: Recipe, data: str) -> Recipe:
@@ -211,7 +236,7 @@ def elsewhere(recipe: Recipe, data: str) -> Recipe:
 
     Raises: ValueError if the one has images or classes that a model of the other does not know.
     """
-    if data == recipe.data:
+    if absolute(data) == absolute(recipe.data):
         return recipe
     folders = recipe.folder is not None and is_folder(data)
     if not folders and not {data, recipe.data} <= {*GREY}:
@@ -219,4 +244,4 @@ def elsewhere(recipe: Recipe, data: str) -> Recipe:
             f"a model trained on {recipe.data} cannot be measured on {data}, whose images or "
             f"classes are others; give {'folder:PATH' if recipe.folder else 'data'} like its own"
         )
-    return dataclasses.replace(recipe, data=data, split="shuffled", val_split=1.0)
+    return dataclasses.replace(recipe, data=data, split="shuffled", val_split=1.0, cut=1.0)

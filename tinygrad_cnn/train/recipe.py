@@ -4,6 +4,7 @@ A recipe is all that decides the result of a run, in numbers and words that fit 
 The same recipe gives the same weights, bit for bit, on the same machine with the same libraries.
 """
 
+import os
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import partial
 from typing import Any
@@ -36,7 +37,8 @@ class Recipe:
     lets the momentum go up and down as well. weight_decay: by default the optimiser's.
 
     Of folders: classes, their names; val_split, the share of pictures held out if there are no
-    folders train and val; augment, some of AUGMENTS. Of a model that has learnt before: weights, as
+    folders train and val; cut, the number that decides which, found by `images.with_classes` (None
+    in older checkpoints); augment, some of AUGMENTS. Of a model that has learnt before: weights, as
     its builder takes them; freeze, the parts that stay as they are; head_lr_factor, how much faster
     its new head learns than the rest.
     """
@@ -57,6 +59,7 @@ class Recipe:
     head_lr_factor: float = 1.0
     schedule: str = "one_cycle"
     weight_decay: float | None = None
+    cut: float | None = None
 
     def settings(self) -> dict[str, Any]:
         """The recipe as a dict for a checkpoint."""
@@ -71,6 +74,13 @@ class Recipe:
 def is_folder(data: str) -> bool:
     """Whether this names a folder of pictures."""
     return data.startswith(FOLDER)
+
+
+def absolute(data: str) -> str:
+    """The name of the data in every working folder: that of a folder has its absolute path."""
+    if not is_folder(data):
+        return data
+    return FOLDER + os.path.abspath(os.path.expanduser(data.removeprefix(FOLDER)))
 
 
 # Said beside the accuracy on the shuffled split of Digits; measured with seeds 0 to 4.

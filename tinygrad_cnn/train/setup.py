@@ -6,16 +6,19 @@ from typing import Any
 from .. import models, nn
 from ..data import DataLoader, Dataset
 from ..models import vgg
-from ..models.weights import with_weights
+from ..models.weights import state_for
 from ..nn import Module
 from ..optim import Optimizer
 from ..random import manual_seed
+from ..tensor import Device
 from .checkpoint import load_checkpoint, restore
 from .images import channels_of, classes_of, data_of, loader_of
 from .recipe import OPTIMIZERS, Recipe, recipe_of
 from .schedules import schedule_of
 from .trainer import Trainer
 from .transfer import freeze, param_groups
+
+SMALL = 100_000
 
 
 def model_of(recipe: Recipe) -> Module:
@@ -46,10 +49,23 @@ def small_vgg(column: str, num_classes: int) -> nn.Sequential:
 def pretrained(recipe: Recipe) -> Module:
     """The model of a recipe with the weights that it names, and a fresh head for its classes.
 
+    The weights may be those of a model for any number of classes.
+
     Raises: as `weights.with_weights`.
     """
-    model = with_weights(getattr(models, recipe.model)(), recipe.model, recipe.weights)
+    model = getattr(models, recipe.model)()
+    state = state_for(model, recipe.model, recipe.weights)
+    fit_head(model, state)
+    model.load_state_dict(state)
     return models.replace_head(model, len(recipe.classes))
+
+
+def fit_head(model: Module, state: object) -> None:
+    """Let the head of `model` be for as many classes as the one in `state`."""
+    head = models.heads(model)[-1]
+    weight = state.get(f"{head}.weight") if isinstance(state, dict) else None
+    if weight is not None and len(weight) != len(model.get_submodule(head).weight):
+        models.replace_head(model, len(weight))
 
 
 def trained(path: str | os.PathLike) -> tuple[Module, Recipe]:
@@ -72,11 +88,13 @@ def trainer_of(
     download: bool = False,
     device: str = "cpu",
     workers: int = 0,
+    record: bool | None = None,
 ) -> Trainer:
     """A trainer that is ready to `fit(recipe.epochs)`, from where `checkpoint` was if it is given.
 
     The library's generator is restarted from the recipe's seed. workers: threads that make batches
-    ahead; their number changes no result.
+    ahead; their number changes no result. record: whether steps are recorded, see Trainer; by
+    default where that is known to help, on the CPU for networks of fewer than SMALL parameters.
 
     Raises: as the data set, if its files are not there, and as what reads the weights; ValueError
     for parts to freeze that the model has not.
@@ -89,7 +107,11 @@ def trainer_of(
     freeze(model, recipe.freeze)
     optimizer = optimizer_of(model, recipe)
     schedule = schedule_of(recipe, optimizer, len(loader))
-    trainer = Trainer(model, optimizer, loader, test_loader(recipe, test), scheduler=schedule)
+    if record is None:
+        size = sum([p.numel() for p in model.parameters()])
+        record = size < SMALL and Device(device).type == "cpu"
+    test = test_loader(recipe, test)
+    trainer = Trainer(model, optimizer, loader, test, scheduler=schedule, record=record)
     if checkpoint is not None:
         restore(trainer, checkpoint)
     return trainer

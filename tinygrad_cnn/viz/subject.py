@@ -28,8 +28,8 @@ def roots_of(x: object) -> list[Node]:
 
 def root_of(x: object) -> Node:
     """The node to start from."""
-    node = x.node if isinstance(x, Tensor) else x
-    if node is None:
+    node = node_under(x)
+    if isinstance(x, Tensor) and node is None:
         raise ValueError(
             f"this tensor of shape {x.shape} is on no graph: compute it from tensors with "
             "requires_grad=True, outside no_grad"
