@@ -1,6 +1,7 @@
 """Tensor mode: what a Tensor is, dtypes, in-place writes, ownership of gradients."""
 
 import copy
+import operator
 import pickle
 
 import numpy as np
@@ -277,10 +278,41 @@ def test_foreign_operands():
         x + "a"
     with pytest.raises(TypeError, match="add: takes Tensors"):
         tg.add(x, "a")
-    with pytest.raises(TypeError):
-        np.ones(2) + x
     with pytest.raises(TypeError, match=r"mul: takes .*got Tensor and list"):
         tg.mul(x, [1.0, 2.0])
+
+
+OPERATORS = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
+ORDER = ("eq", "ne", "lt", "le", "gt", "ge")
+
+
+@pytest.mark.host("arrays of NumPy lie on the CPU")
+@pytest.mark.parametrize("name", [*OPERATORS, *ORDER])
+def test_an_array_of_numpy_beside_a_tensor_is_a_tensor(name):
+    x, array = leaf(3), np.array([0.5, 2.0, -1.0])
+    join = getattr(operator, name)
+    for got, want in (
+        (join(x, array), join(x, tg.tensor(array))),
+        (join(array, x), join(tg.tensor(array), x)),
+    ):
+        assert type(got) is tg.Tensor
+        np.testing.assert_array_equal(host(got), host(want))
+        assert got.requires_grad == want.requires_grad
+
+
+@pytest.mark.host("arrays of NumPy lie on the CPU")
+def test_arrays_of_numpy_keep_their_dtype_and_their_place():
+    x = tg.ones(2)
+    assert (x + np.ones(2)).dtype == "float64"
+    alias = x
+    x += np.ones(2)
+    assert alias is x and x.tolist() == [2.0, 2.0] and x.dtype == "float32"
+    x = tg.tensor([True, False])
+    assert (x & np.array([True, True])).tolist() == (np.array([True, True]) & x).tolist()
+    with pytest.raises(TypeError, match="holds numbers"):
+        x == np.array(["a", "b"])  # noqa: B015
+    with pytest.raises(RuntimeError, match=r"add: shapes \(3,\) and \(2,\)"):
+        np.ones(3) + x
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -405,3 +437,23 @@ def test_a_gradient_lies_where_its_tensor_lies():
         (x * 2).backward(elsewhere)
     with pytest.raises(RuntimeError, match="a gradient on meta for a tensor on"):
         x.grad = elsewhere
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize(
+    ("hook", "error", "words"),
+    [
+        (lambda g: g[:1], RuntimeError, r"of shape \(1,\) and float64 .* of shape \(3,\)"),
+        (lambda g: g.float(), RuntimeError, r"float32 on .* float64 on"),
+        (lambda g: g.to("meta"), RuntimeError, "on meta; it has to be"),
+        (lambda g: 2.0, TypeError, "the hook <lambda> returns a Tensor .* got float"),
+        (lambda g: g.tolist(), TypeError, "got list"),
+    ],
+)
+def test_what_a_hook_returns_fits_in_the_gradients_place(hook, error, words, create_graph):
+    x = leaf(3)
+    y = x * 2.0
+    y.register_hook(hook)
+    with pytest.raises(error, match=words):
+        y.sum().backward(create_graph=create_graph)
+    assert x.grad is None

@@ -129,6 +129,7 @@ from .ops.elementwise import (
     sub,
     subtract,
     true_divide,
+    where,
 )
 from .ops.erf import erf, erfc
 from .ops.gathering import (
@@ -190,7 +191,6 @@ from .ops.pointwise import (
     rsqrt,
     sqrt,
     square,
-    where,
 )
 from .ops.reduce import (
     all,

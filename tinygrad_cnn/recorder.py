@@ -7,9 +7,10 @@ through PyTorch's promotion first; what was cast is what is saved, and the walk 
 back.
 """
 
+import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from . import kernels
 from .graph import CASTS, QUIET, STATE, WATCHERS, tell, tick
@@ -25,6 +26,8 @@ EMPTY = inspect.Parameter.empty
 ARRAY = np.ndarray
 FLOAT32 = np.dtype("float32")
 WEAK = (float, int, bool, np.generic)  # scalars, which leave the dtype to the arrays
+# What Python and NumPy raise where a body meets what it was not written for.
+MISTAKES = (AttributeError, OverflowError, StopIteration, TypeError)
 
 
 def refuse(record: "Gate", *xs: object) -> None:
@@ -37,8 +40,17 @@ def refuse(record: "Gate", *xs: object) -> None:
 
 
 def leave(record: "Gate", *xs: object) -> object:
-    """A foreign operand of an operator: Python asks the other side."""
+    """A foreign operand of an operator: NumPy's array beside a Tensor is a Tensor outside the
+    graph, as in PyTorch; otherwise Python asks the other side."""
+    if any(isinstance(x, Tensor) for x in xs) and any(isinstance(x, ARRAY) for x in xs):
+        return operator_of(record)(*[Tensor(x) if isinstance(x, ARRAY) else x for x in xs])
     return NotImplemented
+
+
+@functools.cache
+def operator_of(record: "Gate") -> Callable:
+    """The operator of a gate, for which `leave` is told the record alone."""
+    return binary(record, leave)
 
 
 def stronger(high: np.dtype | None, low: np.dtype | None) -> np.dtype | None:
@@ -77,7 +89,12 @@ def promoted(floats: bool, *raws: object) -> list:
         if isinstance(raw, np.generic):
             raw = raw.item()
         if type(raw) is int and dtype.kind in "iu":
-            raw = np.int64(raw).astype(dtype).item()  # 300 is 44 among uint8, as in PyTorch
+            try:
+                raw = np.int64(raw).astype(dtype).item()  # 300 is 44 among uint8, as in PyTorch
+            except OverflowError:
+                raise RuntimeError(
+                    f"a number beside a tensor of {dtype} lies within int64, got {raw}"
+                ) from None
         elif hasattr(raw, "dtype") and raw.dtype != dtype:
             with kernels.on(raw):
                 raw = raw.astype(dtype)
@@ -243,7 +260,7 @@ def unary(record: "Gate", foreign: Callable) -> Callable:
         found = kernels_of.get(type(x))
         if found is None:
             kind = raw_kind(record, (x,))
-            if kind is None:
+            if kind is None or x is None:
                 return foreign(record, x)
             found = kernels_of.get(kind) or record.kernel(kind)
         return found(x)
@@ -305,7 +322,7 @@ def binary(record: "Gate", foreign: Callable) -> Callable:
             found = kernels_of.get(type(x)) if type(x) is type(y) else None
             if found is None:
                 kind = raw_kind(record, (x, y))
-                if kind is None:
+                if kind is None or x is None or y is None:
                     return foreign(record, x, y)
                 found = kernels_of.get(kind) or record.kernel(kind)
             return found(x, y)
@@ -394,24 +411,29 @@ def nary(record: "Gate", foreign: Callable, full: bool = False) -> Callable:
         if kind is None:
             return foreign(record, *inputs)
         kernel = record.kernels.get(kind) or record.kernel(kind)
-        if not tensors:
-            result = kernel(*xs, **settings)
-            return result if full or not record.aux else result[0]
-        traced = wanted and (not QUIET or STATE.recording)
-        if record.kind == "composite" and (traced or kernel is record.body):
-            return record.body(*xs, **settings)
+        try:
+            if not tensors:
+                result = kernel(*xs, **settings)
+                return result if full or not record.aux else result[0]
+            traced = wanted and (not QUIET or STATE.recording)
+            if record.kind == "composite" and (traced or kernel is record.body):
+                return record.body(*xs, **settings)
+        except MISTAKES as error:
+            explain(record, raws, settings, error)
         if is_gate and convert:
             promote_inputs(record, raws)
         try:
             z = kernel(raws, **settings) if many else kernel(*raws, **settings)
+            aux = None
+            if record.aux:
+                z, aux = z
+            if type(z) is tuple:
+                return tuple([e if e is None else wrapped(e, kind) for e in z])
+            t = wrapped(z, kind)
         except ValueError as error:
             raise unfit(record, raws, error) from error
-        aux = None
-        if record.aux:
-            z, aux = z
-        if type(z) is tuple:
-            return tuple([e if e is None else wrapped(e, kind) for e in z])
-        t = wrapped(z, kind)
+        except MISTAKES as error:
+            explain(record, raws, settings, error)
         if traced and is_gate and t.raw.dtype.kind in FLOATS:  # whole numbers have no gradients
             z = t.raw
             t.node = n = TensorNode()
@@ -499,6 +521,31 @@ def unfit(record: "Gate", raws: tuple | list, error: ValueError) -> RuntimeError
     )
 
 
+def explain(record: "Gate", raws: tuple | list, settings: dict, error: Exception) -> NoReturn:
+    """Raise TypeError that tells what a gate was given where its body could not go on; for a number
+    that is too large RuntimeError, as PyTorch does.
+
+    What has a cause has been explained, by a gate that the body calls.
+    """
+    if error.__cause__ is not None:
+        raise error
+    kind = RuntimeError if isinstance(error, OverflowError) else TypeError
+    names = record.inputs if len(record.inputs) == len(raws) else map(str, range(len(raws)))
+    given = [*zip(names, raws, strict=True), *settings.items()]
+    said = str(error).removeprefix(f"{record.name}: ") or "takes a tensor or an array"
+    raise kind(
+        f"{record.name}: {said}; got {', '.join(f'{n} {shown(x)}' for n, x in given)}"
+    ) from error
+
+
+def shown(x: object) -> str:
+    """What an operand or a setting is: the dtype and the shape of an array, else its text."""
+    if hasattr(x, "dtype") and hasattr(x, "shape"):
+        return f"{x.dtype} of shape {tuple(x.shape)}"
+    text = repr(x)
+    return text if len(text) <= 40 else f"a {type(x).__name__}"
+
+
 def clashing(shapes: list[tuple[int, ...]]) -> tuple[int, list[int]] | None:
     """The last axis, counted from the end, whose sizes differ without being 1, and its sizes."""
     for axis in range(-1, -1 - max(map(len, shapes), default=0), -1):
@@ -509,9 +556,16 @@ def clashing(shapes: list[tuple[int, ...]]) -> tuple[int, list[int]] | None:
 
 
 def wrapped(z: object, kind: type) -> Tensor:
-    """A raw result as a Tensor outside the graph; a number becomes an array of its backend."""
+    """A raw result as a Tensor outside the graph; a number becomes an array of its backend.
+
+    Raises: TypeError for a Tensor, of which a body makes one only if a setting was a Tensor.
+    """
     t = new(Tensor)
-    array = z.__class__ is kind or (hasattr(z, "dtype") and not isinstance(z, np.generic))
+    array = z.__class__ is kind
+    if not array and hasattr(z, "dtype"):
+        if isinstance(z, Tensor):
+            raise TypeError("a setting is a number, not a tensor, whose number is x.item()")
+        array = not isinstance(z, np.generic)
     t.raw = z if array else kernels.backend(kind).asarray(z)
     t.node = None
     return t

@@ -196,7 +196,8 @@ class Tensor(Numbers):
 
         What the hook returns, unless None, takes the gradient's place.
 
-        Raises: RuntimeError for a tensor that does not require grad.
+        Raises: RuntimeError for a tensor that does not require grad. Backward raises TypeError if
+        the hook returns no Tensor, RuntimeError if that has another shape, dtype or device.
         """
         handle = RemovableHandle(hooks_of(self.node).functions)
         handle.functions[handle.key] = hook

@@ -169,7 +169,7 @@ class Tensor(Numbers):
         """-x."""
 
     def square(self) -> Tensor:
-        """x²."""
+        """x²; of truth values as int64, as for any other power."""
 
     def reciprocal(self) -> Tensor:
         """1 / x."""
@@ -220,7 +220,7 @@ class Tensor(Numbers):
         """The square root."""
 
     def rsqrt(self) -> Tensor:
-        """1 / √x."""
+        """1 / √x: infinite at 0, with the zero's sign."""
 
     def hypot(self, y: Tensor | builtins.float | np.generic) -> Tensor:
         """√(x² + y²), without overflow."""
@@ -250,10 +250,10 @@ class Tensor(Numbers):
         """x + weight (end - x): x for a weight of 0, end for a weight of 1, both exactly."""
 
     def addcmul(self, tensor1: Any, tensor2: Any, value: builtins.float = 1) -> Tensor:
-        """x + value * tensor1 * tensor2."""
+        """x + value * tensor1 * tensor2, all of it in the common dtype of the three."""
 
     def addcdiv(self, tensor1: Any, tensor2: Any, value: builtins.float = 1) -> Tensor:
-        """x + value * tensor1 / tensor2."""
+        """x + value * tensor1 / tensor2, all of it in the common dtype of the three."""
 
     def sin(self) -> Tensor:
         """The sine of x in radians."""
@@ -623,14 +623,14 @@ class Tensor(Numbers):
         dim: builtins.int | tuple[builtins.int, ...] | None = None,
         keepdim: builtins.bool = False,
     ) -> Tensor:
-        """The largest element over `dim`."""
+        """The largest element over `dim`; nan wins."""
 
     def amin(
         self,
         dim: builtins.int | tuple[builtins.int, ...] | None = None,
         keepdim: builtins.bool = False,
     ) -> Tensor:
-        """The smallest element over `dim`."""
+        """The smallest element over `dim`; nan wins."""
 
     def aminmax(
         self,

@@ -1,5 +1,6 @@
 """What can be asked of an array of numbers: the half of a Tensor that knows no graph."""
 
+import functools
 import math
 from collections.abc import Iterator
 
@@ -190,7 +191,8 @@ def strides_of(raw: object) -> tuple[int, ...]:
 
 
 def array_of(data: object, dtype: object = None) -> object:
-    """`data` as a raw array: arrays as they are, Python's floats in the default dtype.
+    """`data` as a raw array: arrays as they are, but for the order of their bytes, which becomes
+    the machine's; Python's floats in the default dtype.
 
     Raises: TypeError for what holds no numbers, ValueError for lists of unequal lengths and whole
     numbers beyond int64, RuntimeError for numbers that `dtype` does not hold.
@@ -202,10 +204,23 @@ def array_of(data: object, dtype: object = None) -> object:
     else:
         raw = numbers_in(data)
         if wanted is None and raw.dtype.kind == "f":
-            wanted = kernels.DEFAULT
+            wanted = functools.reduce(kernels.promote_types, floats_in(data) or {kernels.DEFAULT})
         check_range(raw, wanted)
     with np.errstate(all="ignore"):
-        return raw if wanted is None else raw.astype(wanted, copy=False)
+        raw = raw if wanted is None else raw.astype(wanted, copy=False)
+    return raw if raw.dtype.isnative else raw.astype(raw.dtype.newbyteorder("="))
+
+
+def floats_in(data: object) -> set[np.dtype]:
+    """The dtypes of the floats in nested lists: the default one of Python's, NumPy's own."""
+    if hasattr(data, "dtype"):
+        return {data.dtype} if kernels.is_float(data.dtype) else set()
+    if not isinstance(data, (list, tuple)):
+        return {kernels.DEFAULT} if isinstance(data, float) else set()
+    kinds = {*map(type, data)}
+    if kinds <= {float, int, bool}:
+        return {kernels.DEFAULT} if float in kinds else set()
+    return set().union(*map(floats_in, data))
 
 
 def numbers_in(data: object) -> np.ndarray:

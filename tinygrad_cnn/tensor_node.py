@@ -6,6 +6,7 @@ again, `lifted` puts Tensors where the arrays stood, and the same rules record.
 """
 
 import operator
+from collections.abc import Callable
 
 from . import kernels
 from .graph import ALONE, HOOKED, WRITTEN, Node, check_stamps, references, stamp, tick
@@ -148,6 +149,7 @@ class Hooking:
         for hook in list(self.hooks.functions.values()):
             out = hook(lift(self.grad))
             if out is not None:
+                check_hooked(hook, out, self.grad)
                 self.grad = out if isinstance(self.grad, Numbers) else out.raw
         if self.hooks.retain:
             self.hooks.grad = lift(owned(self.grad))
@@ -157,6 +159,26 @@ class Hooking:
         """As any node, after the hooks."""
         self.arrived()
         super().send(create_graph, retain_graph, reach)
+
+
+def check_hooked(hook: Callable, out: object, g: object) -> None:
+    """Raise unless what a hook returned can take the place of the gradient g.
+
+    Raises: TypeError for what is no Tensor, RuntimeError for another shape, dtype or device.
+    """
+    name = getattr(hook, "__name__", repr(hook))
+    if not isinstance(out, Numbers):
+        raise TypeError(
+            f"the hook {name} returns a Tensor in the gradient's place, or None to leave it, got "
+            f"{type(out).__name__}"
+        )
+    got, wanted = [(tuple(t.shape), str(t.dtype), t.device) for t in (out, lift(g))]
+    if got != wanted:
+        raise RuntimeError(
+            f"the hook {name} returned a gradient of shape {got[0]} and {got[1]} on {got[2]}; it "
+            f"has to be of shape {wanted[0]} and {wanted[1]} on {wanted[2]}, as the one it was "
+            "given"
+        )
 
 
 class HookedNode(Hooking, TensorNode):

@@ -144,7 +144,7 @@ class Value(Node):
         """-x."""
 
     def square(self) -> Value:
-        """x²."""
+        """x²; of truth values as int64, as for any other power."""
 
     def reciprocal(self) -> Value:
         """1 / x."""
@@ -195,7 +195,7 @@ class Value(Node):
         """The square root."""
 
     def rsqrt(self) -> Value:
-        """1 / √x."""
+        """1 / √x: infinite at 0, with the zero's sign."""
 
     def hypot(self, y: Value | float | np.generic) -> Value:
         """√(x² + y²), without overflow."""
@@ -225,10 +225,10 @@ class Value(Node):
         """x + weight (end - x): x for a weight of 0, end for a weight of 1, both exactly."""
 
     def addcmul(self, tensor1: Any, tensor2: Any, value: float = 1) -> Value:
-        """x + value * tensor1 * tensor2."""
+        """x + value * tensor1 * tensor2, all of it in the common dtype of the three."""
 
     def addcdiv(self, tensor1: Any, tensor2: Any, value: float = 1) -> Value:
-        """x + value * tensor1 / tensor2."""
+        """x + value * tensor1 / tensor2, all of it in the common dtype of the three."""
 
     def sin(self) -> Value:
         """The sine of x in radians."""

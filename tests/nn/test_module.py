@@ -193,6 +193,49 @@ def test_only_modules_are_registered_as_modules():
         nn.Module().register_module("a", 3)
 
 
+@pytest.mark.parametrize(
+    ("register", "error", "words"),
+    [
+        (lambda m: m.register_parameter("w", tg.zeros(1)), TypeError, "a Parameter, got Tensor"),
+        (lambda m: m.register_parameter("a.b", nn.Parameter([1.0])), KeyError, "'a.b' cannot be"),
+        (lambda m: m.register_parameter("in_features", nn.Parameter([1.0])), KeyError, "cannot be"),
+        (lambda m: m.register_parameter(3, nn.Parameter([1.0])), TypeError, "a name is a str"),
+        (lambda m: m.register_buffer("a.b", tg.zeros(1)), KeyError, "the name of a buffer"),
+        (lambda m: m.register_buffer("", tg.zeros(1)), KeyError, "names are not empty"),
+        (lambda m: m.register_buffer("weight", tg.zeros(1)), KeyError, "'weight' cannot be"),
+        (lambda m: m.register_buffer("forward", tg.zeros(1)), KeyError, "'forward' cannot be"),
+        (lambda m: m.register_buffer("mean", [1.0]), TypeError, "a Tensor, got list"),
+        (lambda m: m.add_module("weight", nn.ReLU()), KeyError, "the name of a module in Linear"),
+        (lambda m: setattr(m, "weight", tg.ones(2, 2)), TypeError, "cannot become a Tensor"),
+        (lambda m: setattr(m, "weight", nn.ReLU()), TypeError, "cannot become a ReLU"),
+        (lambda m: setattr(m, "child", 3), TypeError, "is a Module and cannot become a int"),
+    ],
+)
+def test_nothing_is_lost_by_a_name(register, error, words):
+    module = nn.Linear(2, 2)
+    module.child = nn.ReLU()
+    with pytest.raises(error, match=words):
+        register(module)
+    assert list(module.state_dict()) == ["weight", "bias"]
+    assert isinstance(module.child, nn.ReLU)
+
+
+def test_what_may_take_a_name():
+    module = nn.Linear(2, 2)
+    module.bias = None
+    module.weight = nn.Parameter(tg.ones(1, 2))
+    assert module(tg.ones(2)).tolist() == [2.0]
+    module.weight = None
+    module.register_buffer("mean", tg.zeros(2))
+    module.register_buffer("mean", tg.ones(2))
+    module.child = nn.ReLU()
+    module.add_module("child", nn.Tanh())
+    module.child = nn.Parameter(tg.ones(1))
+    assert list(module.state_dict()) == ["child", "mean"]
+    del module.child
+    module.child = 3
+
+
 def test_a_module_has_to_say_what_it_does():
     with pytest.raises(NotImplementedError, match="Module needs a method forward"):
         nn.Module()(1)

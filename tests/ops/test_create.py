@@ -63,12 +63,21 @@ T.tensor([300], dtype=T.uint8)
 T.tensor(1e300)
 T.tensor([2.7], dtype=T.int64)
 T.tensor(1, dtype=T.bool)
+T.tensor([np.float64(1.5)])
+T.tensor([1.0, np.float16(1.5)])
+T.tensor([[1, 2], [np.float16(1.5), np.float16(2.5)]])
+T.tensor([np.ones(2), np.zeros(2)])
+T.tensor([np.ones(2, np.float32), [1.0, 2.0]])
+T.tensor([T.tensor(1.0, dtype=T.float64), 2.0])
+T.tensor([T.tensor(1, dtype=T.int16)])
+T.as_tensor([np.float64(1.5), 2])
 T.as_tensor([1.0, 2.0], dtype=T.float64)
 T.as_tensor([1.0, 2.0], T.float64)
 T.as_tensor(x) is x
 T.from_numpy(3)
 T.from_numpy(np.array(["a"]))
 T.from_numpy(np.ones(2))
+T.from_numpy(np.ones(2, ">f4" if np.little_endian else "<f4"))
 T.from_dlpack(np.ones(3))
 T.zeros_like(x, dtype=T.int64)
 T.zeros_like(3)
@@ -91,6 +100,16 @@ T.zeros(2, device="meta").shape"""
 @pytest.mark.parametrize("line", MADE.splitlines())
 def test_making_is_pytorchs(torch, line):
     check(torch, line)
+
+
+def test_bytes_in_another_order_are_turned():
+    a = np.array([1.5, -2.0])
+    strange = a.astype(a.dtype.newbyteorder())
+    for t in (tg.tensor(strange), tg.as_tensor(strange), tg.tensor([strange]), tg.Tensor(strange)):
+        assert t.dtype.isnative
+        assert t.reshape(-1).tolist() == a.tolist()
+    with pytest.raises(ValueError, match=r"from_numpy shares memory, .* order of bytes"):
+        tg.from_numpy(strange)
 
 
 @pytest.mark.host("memory of the host, shared")

@@ -43,7 +43,11 @@ x.masked_select(m[0] > 13); m.masked_select(m > 14); v.masked_select(i); s.maske
 v.masked_select(m[:, :1] > 13); tg.masked_select(v, b); v.masked_select(b[:2]); x.nonzero()
 s.nonzero(); v.nonzero(); b.nonzero(); e.nonzero(); v.nonzero(as_tuple=True)
 s.nonzero(as_tuple=True); x.nonzero(as_tuple=True); tg.nonzero(m > 14); tg.argwhere(v)
-s.argwhere(); (s * 0).nonzero(); (s * 0).argwhere(); m[m.nonzero(as_tuple=True)]
+s.argwhere(); v.take_along_dim(long([-1, 0]), 0); m.take_along_dim(long([[-1]]), 1)
+v.gather(0, [0, 1]); v.take_along_dim([0, 1], 0); v.masked_select([True]); v.index_select(0, [0])
+v.index_add(0, i, [1.0, 2.0]); v.scatter(0, i, [1.0, 2.0]); v.scatter_add(0, i, 1.0)
+b.index_add(0, long([1]), b[:1], alpha=2); b.index_add(0, long([1]), b[:1], alpha=0)
+(s * 0).nonzero(); (s * 0).argwhere(); m[m.nonzero(as_tuple=True)]
 """
 
 

@@ -43,12 +43,19 @@ x.narrow(1, 0, 5); x.narrow(1, 3, 0); x.narrow(1, 4, 0); x.narrow(1, -1, 1); x.n
 x.narrow(1, -4, 1); x.narrow(1, 0, -1); x.narrow(1, long(1), 1); s.narrow(0, 0, 1)
 x.narrow(3, 0, 1); tg.narrow(x, -1, 1, 2); x.select(1, 2); x.select(1, -1); x.select(1, 3)
 x.select(1, -4); x.select(3, 0); s.select(0, 0); tg.select(x, 0, 1); v.select(0, 1)
+v.chunk(10**18); x.chunk((2,)); x.chunk("a"); v.split(10**18)
 """
 
 
 @pytest.mark.parametrize("call", CALLS.strip().replace("\n", "; ").split("; "))
 def test_calls_return_and_raise_what_they_do_in_pytorch(call, torch):
     check_call(call, torch)
+
+
+def test_nobody_waits_for_more_pieces_than_there_is_room_for():
+    for cut in (tg.zeros(3).tensor_split, tg.zeros(0).chunk):
+        with pytest.raises(RuntimeError, match=r"makes 16777216 pieces at most, got 10{20}"):
+            cut(10**20)
 
 
 @given(ARRAYS, st.data())

@@ -13,6 +13,7 @@ from calls import unseen_on_a_device
 from oracles import COUNTS, agree, host
 
 import tinygrad_cnn as tg
+from tinygrad_cnn.ops.elementwise import where
 
 DTYPES = ("bool", "uint8", "int8", "int32", "int64", "float16", "float32", "float64")
 NUMBERS = (True, 3, 0, -2, 2.5, -0.5)
@@ -100,8 +101,6 @@ def check_same(torch, ours, theirs, *inputs):
 @pytest.mark.parametrize("name", UNARY)
 def test_of_one_operand(name, torch):
     for x in arrays(FIRST, [0.5, -1.5, 2.5, -7.25]):
-        if name == "square" and x.dtype == bool:  # PyTorch's is an integer; ours is x * x
-            continue
         check_same(torch, getattr(tg, name), getattr(torch, name), x)
         check_same(torch, getattr(tg.Tensor, name), getattr(torch.Tensor, name), x)
 
@@ -140,6 +139,38 @@ def test_operators(name, torch):
             check_same(torch, call, call, x, y)
 
 
+def test_inverse_roots_of_what_has_none(torch):
+    numbers = [-math.inf, -1.0, -0.0, 0.0, 4.0, math.inf, math.nan]
+    x, y = tg.tensor(numbers, requires_grad=True), torch.tensor(numbers, requires_grad=True)
+    mine, theirs = x.rsqrt(), y.rsqrt()
+    np.testing.assert_array_equal(host(mine), theirs.detach().numpy())
+    mine.sum().backward()
+    theirs.sum().backward()
+    np.testing.assert_array_equal(host(x.grad), y.grad.numpy())
+
+
+@pytest.mark.parametrize("name", ["addcmul", "addcdiv"])
+def test_three_dtypes_are_computed_in_the_common_one(name, torch):
+    x = np.array([1.1, 2.2])
+    for dtypes in itertools.permutations(["float16", "float32", "float64"]):
+        operands = [x.astype(dtype) for dtype in dtypes]
+        check_same(
+            torch,
+            lambda *xs: getattr(tg, name)(*xs, value=0.3),
+            lambda *xs: getattr(torch, name)(*xs, value=0.3),
+            *operands,
+        )
+
+
+def test_whole_numbers_go_with_whole_factors():
+    x = tg.tensor([1, 2])
+    assert tg.addcmul(x, x, x, value=3).tolist() == [4, 14]
+    with pytest.raises(RuntimeError, match=r"addcmul: integers go with a value .* got 0\.5"):
+        tg.addcmul(x, x, x, value=0.5)
+    with pytest.raises(TypeError, match=r"addcmul: .* got .* value \[1\]"):
+        tg.addcmul(x, x, x, value=[1])
+
+
 @pytest.mark.parametrize("name", ["lerp", "addcmul", "addcdiv"])
 def test_of_three_operands(name, torch):
     for dtype in ("float16", "float32", "float64"):
@@ -164,6 +195,16 @@ def test_rounded_quotients(mode, torch):
             )
     large = np.array([2**62 + 1, -(2**62) - 1])
     assert tg.tensor(large).div(1, rounding_mode="trunc").tolist() == large.tolist()
+
+
+def test_a_condition_alone_tells_where_it_holds(torch):
+    for condition in ([[1.0, 0.0], [0.0, 2.0]], [True, False], True):
+        mine, theirs = where(tg.tensor(condition)), torch.where(torch.tensor(condition))
+        assert [z.tolist() for z in mine] == [z.tolist() for z in theirs]
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    assert where(x > 1.0, x, 0.0).requires_grad
+    with pytest.raises(TypeError, match="where: takes a condition alone, or with both x and y"):
+        where(x > 1.0, x)
 
 
 def test_scaled_sums(torch):

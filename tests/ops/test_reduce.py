@@ -182,6 +182,20 @@ def test_nan_is_the_largest_and_the_smallest():
     assert x.nansum().item() == 1.0
 
 
+@pytest.mark.parametrize("name", ["max", "min", "median"])
+def test_nan_gets_the_gradient_where_it_wins(torch, name):
+    for numbers in ([1.0, NAN], [NAN, 1.0, NAN], [NAN]):
+        x, y = tg.tensor(numbers, requires_grad=True), torch.tensor(numbers, requires_grad=True)
+        getattr(y, name)().backward()
+        assert grad(getattr(x, name)(), x)[0].tolist() == y.grad.tolist()
+
+
+@pytest.mark.parametrize("a", [[[2], [0]], [[2, 3], [0, 1]], [[], []]])
+def test_products_may_be_truth_values(torch, a):
+    for settings in ({}, {"dim": 1}):
+        compare(torch, lambda t, x, s=settings: x.prod(dtype=t.bool, **s), np.array(a))
+
+
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "int64"])
 def test_whole_numbers_are_counted_and_multiplied_as_int64(dtype):
     x = tg.tensor([200, 200, 200], dtype=dtype)
@@ -255,6 +269,7 @@ BAD = [
     (lambda t, x: x.argmax((0, 1)), "whole number"),
     (lambda t, x: x.max("a"), "whole number"),
     (lambda t, x: x.cumsum(None), "whole number"),
+    (lambda t, x: t.tensor(1.0).cumsum(1), "dim 1 is out of range"),
     (lambda t, x: x.cumprod(5), "dim 5 is out of range"),
 ]
 

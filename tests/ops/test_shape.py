@@ -47,7 +47,10 @@ x.unflatten(2, (-1, 3)); x.unflatten(2, 4); s.unflatten(0, (1,)); x.unflatten(1,
 e.unflatten(0, (0, 2)); tg.unflatten(x, 2, (4, 1)); x.flip(0); x.flip(0, 2); x.flip((0, -1))
 x.flip([0, 1]); x.flip(3); x.flip(0, 0); x.flip(0, -3); x.flip(()); s.flip(0); s.flip(())
 s.flip(1); e.flip(0); tg.flip(x, (1,)); x.flip(dims=(0,)); x.clone(); s.clone(); tg.ones_like(x)
-tg.zeros_like(b); tg.zeros_like(e)
+tg.zeros_like(b); tg.zeros_like(e); e.unflatten(1, (1, -1)); e.unflatten(0, (1, -1))
+e.unflatten(1, (0, -1)); x.unflatten(2, (-1, -1)); tg.zeros(0, 4, 0).unflatten(2, (1, -1))
+tg.zeros(0, 4, 0).unflatten(1, (2, -1)); x.view_as(3); x.reshape_as([1]); x.expand_as(None)
+tg.broadcast_tensors(x, 2.0)
 """
 
 
@@ -114,6 +117,9 @@ def test_views_share_memory_or_say_why_not(a, data):
         lambda x: x.unbind()[0][1],
         lambda x: x.diagonal(1),
         lambda x: x.flatten().unflatten(0, (2, 3)),
+        lambda x: x.expand(-1, 3),
+        lambda x: x.expand(1, 2, 3)[0],
+        lambda x: x.broadcast_to((2, 3)).expand_as(x),
     ],
 )
 def test_views_of_views_are_windows_on_one_memory(see):

@@ -127,6 +127,22 @@ def test_quantiles(torch, call, hole):
         agree("PyTorch", grad(mine.sum(), x)[0].raw, y.grad.numpy(), 1e-12)
 
 
+INF = float("inf")
+INFINITE = [[-INF, 0.0, 1.0], [0.0, INF, 1.0], [INF, INF, -INF]]
+
+
+@pytest.mark.parametrize("kind", ["lower", "higher", "nearest", "midpoint", "linear"])
+@pytest.mark.parametrize("numbers", INFINITE)
+def test_quantiles_beside_infinities(torch, kind, numbers):
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        x, y = tg.tensor(numbers, requires_grad=True), torch.tensor(numbers, requires_grad=True)
+        mine = tg.quantile(x, share, interpolation=kind)
+        theirs = torch.quantile(y, share, interpolation=kind)
+        agree("PyTorch", mine.raw, theirs.detach().numpy(), 1e-6)
+        theirs.backward()
+        agree("PyTorch", grad(mine, x)[0].raw, y.grad.numpy(), 1e-6)
+
+
 UNIQUE = [
     {},
     {"return_inverse": True},

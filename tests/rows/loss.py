@@ -25,7 +25,7 @@ def weighted(draw, **settings: st.SearchStrategy) -> Case:
     weight = draw(generators()).uniform(0.5, 2.0, x.shape[1]) if draw(st.booleans()) else None
     case = Case((x, target, weight), draw(st.fixed_dictionaries(settings)))
     if "ignore_index" in settings and np.all(target == case.settings["ignore_index"]):
-        case.settings["ignore_index"] = -100  # a mean of nothing is nan, and so is its gradient
+        case.settings["ignore_index"] = -100  # a mean of nothing is nan, which has no differences
     return case
 
 

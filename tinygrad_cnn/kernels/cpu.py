@@ -149,7 +149,7 @@ def divided(name, f):
         z = CALM.run(f, x, y)
         if z.dtype.kind != "f":
             check_numbers(name, x, y)
-            if not np.all(y):
+            if z.size and not np.all(y):
                 raise RuntimeError(
                     f"{name}: ZeroDivisionError: integers were divided by 0; make them floats for "
                     "an infinite quotient, as in x.float()"
@@ -178,12 +178,14 @@ def neg(x):
 
 
 def pow(x, y):
-    """x ** y; NumPy's power of floats takes ten times as long as their square."""
+    """x ** y; NumPy's power of floats takes ten times as long as a product or a quotient."""
     if y.__class__ in (int, float) and x.dtype.kind == "f":
         if y == 2:
             return CALM.run(np.multiply, x, x)
         if y == 1:
             return +x
+        if y == -1:
+            return CALM.run(np.reciprocal, x)
     try:
         z = CALM.run(np.power, x, y)
     except ValueError as error:

@@ -47,12 +47,12 @@ def dtype_of(name: object) -> np.dtype:
 
 
 def accepted(dtype: np.dtype) -> np.dtype:
-    """`dtype`, if there are tensors of it.
+    """`dtype`, if there are tensors of it; its bytes in the machine's order.
 
     Raises: TypeError if there are none.
     """
     if dtype.kind in "biuf" and dtype.itemsize <= 8:
-        return dtype
+        return dtype if dtype.isnative else dtype.newbyteorder("=")
     if dtype.name == "bfloat16":
         return bfloat16()
     if dtype.kind == "c":

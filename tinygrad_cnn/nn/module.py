@@ -8,7 +8,8 @@ of modules need not call `super().__init__()`.
 
 What is not an attribute is not seen: put several children into a `Sequential`, `ModuleList` or
 `ModuleDict`, not into a list. And what is assigned is what counts: `self.mean = 0.9 * self.mean`
-makes a plain Tensor of a Buffer; write `self.mean.mul_(0.9)`.
+makes a plain Tensor of a Buffer; write `self.mean.mul_(0.9)`. In the place of a parameter or of a
+module nothing else can be put, so that none is lost by mistake.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,6 +18,8 @@ from typing import Any, NamedTuple
 from ..autograd import no_grad
 from ..tensor import RemovableHandle, Tensor
 from .hooks import Hooks, handle_of
+
+SHOWN = 5  # of the keys in a message
 
 
 class Parameter(Tensor):
@@ -84,6 +87,21 @@ class Module:
 
     training = True
     _hooks = None  # a Hooks, in instances that have any
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute; where a parameter or a module is, only what can stand in its place.
+
+        Raises: TypeError for anything else, which would be lost to training and to the state.
+        """
+        old = vars(self).get(name)
+        if isinstance(old, (Parameter, Module)) and value is not None:
+            kind = Parameter if isinstance(old, Parameter) else Module
+            if not isinstance(value, (Parameter, kind)):
+                raise TypeError(
+                    f"{name!r} of {type(self).__name__} is a {kind.__name__} and cannot become a "
+                    f"{type(value).__name__}: assign a {kind.__name__} or None, or make room by del"
+                )
+        object.__setattr__(self, name, value)
 
     def forward(self, *args: Any, **named: Any) -> Any:
         """The output for these inputs.
@@ -180,27 +198,51 @@ class Module:
 
     # --- what PyTorch code calls to put something in ---
 
+    def check_registered(self, name: str, value: object, given: type, kept: type) -> None:
+        """Raise unless `value`, a `given` or None, may become the attribute `name`, a `kept`.
+
+        Raises: TypeError for anything else, KeyError for a name that is empty, has a dot, or is
+        that of something else in this module or its class.
+        """
+        if value is not None and not isinstance(value, given):
+            raise TypeError(
+                f"{name!r} has to be a {given.__name__}, got {type(value).__name__}; None leaves "
+                "it out"
+            )
+        if not isinstance(name, str):
+            raise TypeError(f"a name is a str, got {name!r}")
+        old = vars(self).get(name)
+        taken = hasattr(type(self), name) or (old is not None and not isinstance(old, kept))
+        if not name or "." in name or taken:
+            raise KeyError(
+                f"{name!r} cannot be the name of a {kept.__name__.lower()} in "
+                f"{type(self).__name__}: names are not empty, have no dot, and are not those of "
+                "other attributes of the module or its class"
+            )
+
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """Make `param` (or None, for one that is left out) the attribute `name`."""
+        """Make `param` (or None, for one that is left out) the attribute `name`.
+
+        Raises: TypeError for anything else, KeyError for a name that is empty, has a dot, or is
+        that of something else.
+        """
+        self.check_registered(name, param, Parameter, Parameter)
         setattr(self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Make a Buffer on `tensor` (or None, for one that is left out) the attribute `name`."""
+        """Make a Buffer on `tensor` (or None, for one that is left out) the attribute `name`.
+
+        Raises: as register_parameter.
+        """
+        self.check_registered(name, tensor, Tensor, Buffer)
         setattr(self, name, None if tensor is None else Buffer(tensor, persistent))
 
     def register_module(self, name: str, module: "Module | None") -> None:
         """Make `module` (or None, for one that is left out) the attribute `name`.
 
-        Raises: TypeError for anything else, KeyError for a name that is empty, has a dot, or is
-        that of something else of this class.
+        Raises: as register_parameter.
         """
-        if module is not None and not isinstance(module, Module):
-            raise TypeError(f"{name!r} has to be a Module, got {type(module).__name__}")
-        if not name or "." in name or hasattr(type(self), name):
-            raise KeyError(
-                f"{name!r} cannot be the name of a module in {type(self).__name__}: names are not "
-                "empty, have no dot, and are not those of the class's own attributes"
-            )
+        self.check_registered(name, module, Module, Module)
         setattr(self, name, module)
 
     add_module = register_module
@@ -234,9 +276,9 @@ class Module:
         parameters and buffers share the memory of the state, with its dtypes and on its device, as
         a model that was built on the device meta needs it.
 
-        Raises: RuntimeError that lists every key that is missing or unexpected (if strict) and
-        every tensor of the wrong shape; the module is then as it was. TypeError if state_dict is no
-        dict, or an entry holds no numbers.
+        Raises: RuntimeError that names the keys that are missing or unexpected (if strict), of many
+        the first few, and every tensor of the wrong shape; the module is then as it was. TypeError
+        if state_dict is no dict, or an entry holds no numbers.
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"load_state_dict takes a dict, got {type(state_dict).__name__}")
@@ -248,9 +290,9 @@ class Module:
         given = {key: Tensor(state_dict[key]) for key in own if key in state_dict}
         problems = []
         if strict and missing:
-            problems.append(f"Missing key(s) in state_dict: {', '.join(map(repr, missing))}.")
+            problems.append(f"Missing key(s) in state_dict: {some(missing)}.")
         if strict and unexpected:
-            problems.append(f"Unexpected key(s) in state_dict: {', '.join(map(repr, unexpected))}.")
+            problems.append(f"Unexpected key(s) in state_dict: {some(unexpected)}.")
         for key, t in given.items():
             if t.shape != own[key].shape:
                 problems.append(
@@ -398,3 +440,9 @@ class Module:
             return f"{name}({settings})"
         lines = [*settings.splitlines(), *lines]
         return f"{name}(\n  " + "\n  ".join(lines) + "\n)"
+
+
+def some(keys: list[str]) -> str:
+    """These keys, but of many the first few and how many more there are."""
+    few = ", ".join(map(repr, keys[:SHOWN]))
+    return few if len(keys) <= SHOWN else f"{few} and {len(keys) - SHOWN} more"

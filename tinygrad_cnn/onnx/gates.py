@@ -126,6 +126,16 @@ def softplus(g: Graph, step: Step, x: str, beta: float, threshold: float) -> str
     return g.node("Where", g.node("Greater", scaled, number(g, step, threshold)), x, z)
 
 
+def added(op: str) -> Callable:
+    """The translator of addcmul and addcdiv: x + value times what `op` makes of two others."""
+
+    def translate(g: Graph, step: Step, x: str, tensor1: str, tensor2: str, value: float) -> str:
+        made = g.node(op, tensor1, tensor2)
+        return g.node("Add", x, g.node("Mul", made, number(g, step, value)))
+
+    return translate
+
+
 def scaled_tanh(g: Graph, step: Step, x: str) -> str:
     """1.7159 tanh(2/3 x)."""
     bent = g.node("Tanh", g.node("Mul", x, number(g, step, SLOPE)))
@@ -422,6 +432,8 @@ TRANSLATORS: dict[str, Callable[..., Any]] = {
     "euclidean_norm": reduction("ReduceL2"),
     "argmax": arg("ArgMax"),
     "argmin": arg("ArgMin"),
+    "addcmul": added("Mul"),
+    "addcdiv": added("Div"),
     "triu": triangle(1),
     "tril": triangle(0),
     "conv": windows.conv,

@@ -14,7 +14,7 @@ from .joining import split
 from .loss import log_softmax as stable_log_softmax
 from .loss import softmax as stable_softmax
 from .pointwise import abs, clamp, div, exp, expm1, log1p, maximum, where
-from .shape import axes_of, reshape
+from .shape import axis_of, reshape
 
 SELU_ALPHA = 1.6732632423543772  # Klambauer et al. 2017, equation 14 with mean 0 and variance 1
 SELU_SCALE = 1.0507009873554805
@@ -340,7 +340,7 @@ def glu(x, *, dim=-1):
     """
     if x.ndim == 0:
         raise RuntimeError("glu: halves an axis, and a 0-d input has none")
-    (axis,) = axes_of(x.ndim, dim)
+    axis = axis_of(x.ndim, dim)
     if x.shape[axis] % 2:
         raise RuntimeError(f"glu: the size along dim {dim} has to be even, got the shape {x.shape}")
     left, right = split(x, [x.shape[axis] // 2] * 2, axis)
@@ -379,10 +379,10 @@ def tanhshrink(x):
 def floating(name: str, x, dtype=None):
     """x, cast to `dtype` if one is given.
 
-    Raises: NotImplementedError if it then holds whole numbers.
+    Raises: NotImplementedError if it then holds whole numbers, and any at all.
     """
     x = x if dtype is None else x.to(dtype=dtype)
-    if getattr(x, "dtype", None) is not None and not is_float(x.dtype):
+    if getattr(x, "dtype", None) is not None and not is_float(x.dtype) and 0 not in x.shape:
         raise NotImplementedError(
             f"{name}: takes floating numbers, got {x.dtype}; cast them with x.float()"
         )

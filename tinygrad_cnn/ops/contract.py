@@ -12,7 +12,7 @@ import string
 from ..gate import composite, gate
 from ..kernels import xp
 from ..kernels.shapes import axes_of, axis_of, check_matmul
-from .indexing import getitem
+from .indexing import check_tensors, getitem
 from .joining import stack, unbind
 from .reduce import bias_dx
 from .shape import expand, movedim, reshape, transpose, unsqueeze
@@ -95,7 +95,8 @@ def swap(x):
 
 
 def check_ranks(name: str, x, y, ranks: tuple[int, int]) -> None:
-    """Raise RuntimeError unless x and y have so many axes."""
+    """Raise RuntimeError unless x and y have so many axes, TypeError if they have none to count."""
+    check_tensors(name, x, y)
     if (x.ndim, y.ndim) != ranks:
         raise RuntimeError(
             f"{name}: takes tensors of {ranks[0]} and {ranks[1]} axes, got shapes "
@@ -170,6 +171,7 @@ def inner(x, other):
 
     Raises: RuntimeError if the last sizes differ.
     """
+    check_tensors("inner", x, other)
     if not x.ndim or not other.ndim:
         return x * other
     if x.shape[-1] != other.shape[-1]:
@@ -264,6 +266,7 @@ def tensordot(x, y, dims=2):
 
     Raises: RuntimeError if the sizes or the numbers of the axes differ.
     """
+    check_tensors("tensordot", x, y)
     if isinstance(dims, int):
         if not 0 <= dims <= min(x.ndim, y.ndim):
             raise RuntimeError(
@@ -295,6 +298,7 @@ def listed(ndim: int, dims) -> tuple[int, ...]:
 
 def kron(x, other):
     """The Kronecker product: every element of x times the whole of `other`, side by side."""
+    check_tensors("kron", x, other)
     ndim = max(x.ndim, other.ndim)
     a, b = ((1,) * (ndim - z.ndim) + tuple(z.shape) for z in (x, other))
     left = reshape(x, tuple(s for n in a for s in (n, 1)))
@@ -308,6 +312,7 @@ def cross(x, other, dim: int | None = None):
 
     Raises: RuntimeError if there are no three numbers, or the numbers of axes differ.
     """
+    check_tensors("cross", x, other)
     if x.ndim != other.ndim:
         raise RuntimeError(
             f"cross: takes tensors of as many axes, got shapes {tuple(x.shape)} and "

@@ -78,6 +78,9 @@ def settled(name: str, value, dtype):
 def tensor(data, *, dtype=None, device=None, requires_grad: bool = False) -> Tensor:
     """A Tensor with a copy of `data`: numbers, nested lists, an array, another tensor.
 
+    Its dtype is that of an array, and of NumPy's numbers, arrays and tensors in lists; Python's
+    floats beside them have the default one.
+
     Raises: TypeError for what holds no numbers, ValueError for lists of unequal lengths.
     """
     t = as_tensor(data, dtype=dtype, device=device).detach()
@@ -96,19 +99,27 @@ def as_tensor(data, *, dtype=None, device=None) -> Tensor:
 
 
 def stacked(data):
-    """`data` with Tensors inside lists replaced by their numbers."""
+    """`data` with Tensors inside lists replaced by their arrays."""
     if isinstance(data, (list, tuple)):
         return [stacked(e) for e in data]
-    return data.tolist() if isinstance(data, Tensor) else data
+    if not isinstance(data, Tensor):
+        return data
+    return data.numpy(force=True) if data.dtype.kind != "V" else data.tolist()
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
     """A Tensor that shares memory with a NumPy array.
 
-    Raises: TypeError for anything else.
+    Raises: TypeError for anything else, ValueError for numbers in another order of bytes than the
+    machine's.
     """
     if not isinstance(array, np.ndarray):
         raise TypeError(f"from_numpy takes a numpy.ndarray, got {type(array).__name__}")
+    if not array.dtype.isnative:
+        raise ValueError(
+            f"from_numpy shares memory, and numbers of dtype {array.dtype.str!r} are not in this "
+            "machine's order of bytes; tg.tensor(array) makes a Tensor of a copy"
+        )
     return Tensor(array)
 
 
@@ -129,12 +140,18 @@ def from_dlpack(ext_tensor) -> Tensor:
 
 
 def full(size, fill_value, *, dtype=None, device=None, requires_grad: bool = False) -> Tensor:
-    """A Tensor of which every element is fill_value."""
+    """A Tensor of which every element is fill_value.
+
+    Raises: TypeError for what is no number, RuntimeError for one that the dtype does not hold.
+    """
     value = number_of("full", fill_value)
     dtype = settled("full", value, dtype)
     shape = sizes_of("full", (), size)
-    with np.errstate(all="ignore"):
-        return made(space_of(device).xp.full(shape, value, dtype), requires_grad)
+    try:
+        with np.errstate(all="ignore"):
+            return made(space_of(device).xp.full(shape, value, dtype), requires_grad)
+    except OverflowError:
+        raise RuntimeError(f"full: {dtype} cannot hold {value}") from None
 
 
 def zeros(*sizes, size=None, dtype=None, device=None, requires_grad: bool = False) -> Tensor:

@@ -6,6 +6,7 @@ No mask is kept. A draw has a name, (seed, counter), and is made again for the g
 from ..gate import gate
 from ..kernels import backend, is_float
 from ..random import Generator, default_generator
+from .create import number_of
 
 
 @gate(
@@ -37,9 +38,9 @@ def thinned(x, p: float, shape: tuple, scale=None, generator: Generator | None =
 def check_probability(name: str, p: float) -> None:
     """Nothing, if p is a probability.
 
-    Raises: ValueError if it is not.
+    Raises: ValueError if it is not, TypeError if it is no number.
     """
-    if not 0 <= p <= 1:
+    if not 0 <= number_of(name, p) <= 1:
         raise ValueError(f"{name}: a probability lies within [0, 1], got {p}")
 
 

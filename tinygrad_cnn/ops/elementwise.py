@@ -7,6 +7,10 @@ from ..gate import flat
 from ..kernels.dtypes import check_numbers
 from . import pointwise
 from .comparison import eq, floor_divide, isfinite, isnan, logical_and, logical_or, rint, trunc
+from .create import number_of, settled
+from .gathering import nonzero
+from .indexing import check_tensors, whole_number
+from .pointwise import check_factor, is_whole
 
 
 def scaled(name, y, alpha):
@@ -16,14 +20,8 @@ def scaled(name, y, alpha):
     """
     if alpha == 1:
         return y
-    if type(alpha) is float and is_whole(y):
-        raise RuntimeError(f"{name}: integers go with an alpha that is an integer, got {alpha}")
+    check_factor(name, "an alpha", alpha, y)
     return pointwise.mul(y, alpha)
-
-
-def is_whole(x):
-    """Whether x holds integers or truth values."""
-    return x.dtype.kind in "biu" if hasattr(x, "dtype") else type(x) in (int, bool)
 
 
 def add(x, y, *, alpha=1):
@@ -64,6 +62,7 @@ def round(x, *, decimals=0):
 
     decimals: negative for tens and hundreds.
     """
+    decimals = whole_number("round", "decimals", decimals)
     if decimals == 0:
         return rint(x)
     if decimals < 0:
@@ -80,13 +79,29 @@ def positive(x):
     return x
 
 
+def where(condition, x=None, y=None):
+    """x where the condition holds, else y; with the condition alone the places where it holds.
+
+    These are a tensor of indices for each axis, as `nonzero` with as_tuple gives them.
+
+    Raises: TypeError if one of x and y is missing.
+    """
+    if x is None and y is None:
+        return nonzero(condition, as_tuple=True)
+    if x is None or y is None:
+        raise TypeError("where: takes a condition alone, or with both x and y; got one of these")
+    return pointwise.where(condition, x, y)
+
+
 def masked_fill(x, mask, value):
     """x, with `value` where the mask is True; the dtype is x's.
 
     value: a number, or a Tensor without axes, which gets the gradient of all it fills.
 
-    Raises: RuntimeError for a mask that is not boolean or a value that has axes.
+    Raises: RuntimeError for a mask that is not boolean, a value that has axes or one that x's dtype
+    does not hold, TypeError for a mask that is no tensor.
     """
+    check_tensors("masked_fill", x, mask)
     if mask.dtype.kind != "b":
         raise RuntimeError(f"masked_fill: the mask is boolean, got {mask.dtype}; compare first")
     if getattr(value, "ndim", 0):
@@ -96,6 +111,8 @@ def masked_fill(x, mask, value):
     if hasattr(value, "to"):
         value = value.to(x.dtype)
     elif is_whole(x):
+        value = number_of("masked_fill", value)
+        settled("masked_fill", value, x.dtype)  # raises for an infinity among whole numbers
         value = bool(value) if x.dtype.kind == "b" else int(value)
     return pointwise.where(mask, value, x)
 

@@ -7,10 +7,11 @@ range is looked up where that costs no waiting, on the CPU.
 from ..kernels import np, xp
 from ..kernels.shapes import axis_of
 from ..tensor import Tensor
-from .indexing import getitem, put_along, put_at, raw_of, set_along, take_along
+from .create import number_of
+from .indexing import check_tensors, getitem, put_along, put_at, raw_of, set_along, take_along
 from .indexing import index as index_of
 from .joining import unbind
-from .pointwise import add, mul
+from .pointwise import add, check_factor, holds_truth, mul, where
 from .shape import broadcast_tensors, common_shape, expand, reshape, unsqueeze
 
 
@@ -42,9 +43,8 @@ def scatter(x, dim: int, index, src=None, *, value=None):
     if hasattr(src, "shape"):
         src = fitting("scatter", x, index, src)
     else:
-        src = (
-            raw_of(x).dtype.type(src).item()
-        )  # a number takes the dtype, 1.5 is 1 among whole ones
+        number = number_of("scatter", src)
+        src = raw_of(x).dtype.type(number).item()  # it takes the dtype, 1.5 is 1 among whole ones
     return reshape(set_along(with_axis(x), with_axis(index), src, dim=axis), x.shape)
 
 
@@ -65,8 +65,11 @@ def scatter_add(x, dim: int, index, src):
 def take_along_dim(x, indices, dim: int | None = None):
     """x at `indices` along `dim`, where all other axes broadcast; without dim both count as flat.
 
+    With dim a negative index counts from the end.
+
     Raises: RuntimeError where the numbers of axes differ or a place is named that x has not.
     """
+    check_tensors("take_along_dim", x, indices)
     if dim is None:
         return gather(reshape(x, (-1,)), 0, reshape(indices, (-1,)))
     if x.ndim != indices.ndim:
@@ -75,6 +78,8 @@ def take_along_dim(x, indices, dim: int | None = None):
         )
     axis = axis_of(x.ndim, dim)
     rest = common_shape("take_along_dim", one_at(x.shape, axis), one_at(indices.shape, axis))
+    check_whole("take_along_dim", indices)
+    indices = where(indices < 0, indices + x.shape[axis], indices)
     wide = [expand(t, (*rest[:axis], t.shape[axis], *rest[axis + 1 :])) for t in (x, indices)]
     return gather(wide[0], axis, wide[1])
 
@@ -95,10 +100,11 @@ def index_add(x, dim: int, index, source, *, alpha: float = 1):
     """x with alpha times the slices of source added to those that index names along `dim`.
 
     Raises: IndexError where a place is named that x has not, RuntimeError where source does not
-    fit.
+    fit, or for whole numbers times an alpha that is not whole.
     """
     axis = axis_of(x.ndim, dim)
     key = line_key("index_add", x, axis, index)
+    same_dtype("index_add", x, source)
     place = with_axis(x).shape
     slices = (*place[:axis], key[axis].shape[0], *place[axis + 1 :])
     if with_axis(source).shape != slices:
@@ -106,9 +112,11 @@ def index_add(x, dim: int, index, source, *, alpha: float = 1):
             f"index_add: source for {slices[axis]} indices into shape {tuple(x.shape)} along dim "
             f"{axis} has shape {slices}, got {tuple(source.shape)}"
         )
-    same_dtype("index_add", x, source)
+    check_factor("index_add", "an alpha", alpha, source)
     added = put_at(with_axis(source), key=key, shape=place)
-    return add(x, reshape(added if alpha == 1 else mul(added, alpha), x.shape))
+    if alpha != 1:
+        added = mul(added, bool(alpha) if holds_truth(added) else alpha)
+    return add(x, reshape(added, x.shape))
 
 
 def masked_select(x, mask):
@@ -116,6 +124,7 @@ def masked_select(x, mask):
 
     Raises: RuntimeError where mask holds no truth values, or shapes do not broadcast.
     """
+    check_tensors("masked_select", x, mask)
     if raw_of(mask).dtype.kind != "b":
         raise RuntimeError(f"masked_select: a mask holds truth values, got {raw_of(mask).dtype}")
     x, mask = broadcast_tensors(x, mask)
@@ -149,7 +158,8 @@ def one_at(shape: tuple, axis: int) -> tuple[int, ...]:
 
 
 def check_whole(name: str, index) -> None:
-    """Raise RuntimeError for indices that are not whole numbers."""
+    """Raise RuntimeError for indices that are not whole numbers, TypeError for no tensor."""
+    check_tensors(name, index)
     if raw_of(index).dtype.name not in ("int64", "int32"):
         raise RuntimeError(
             f"{name}: an index holds int64 or int32, got {raw_of(index).dtype}; cast it with "
@@ -215,7 +225,8 @@ def line_key(name: str, x, axis: int, index) -> tuple:
 
 
 def same_dtype(name: str, x, source) -> None:
-    """Raise RuntimeError where what is written differs from x in dtype."""
+    """Raise RuntimeError where what is written differs from x in dtype, TypeError for no tensor."""
+    check_tensors(name, source)
     if raw_of(x).dtype != raw_of(source).dtype:
         raise RuntimeError(
             f"{name}: x and what is written have one dtype, got {raw_of(x).dtype} and "

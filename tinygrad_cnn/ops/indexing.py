@@ -98,7 +98,7 @@ def setitem(x, key, value) -> None:
         target.put(key, value)
     except IndexError:
         raise key_error(target.shape, key) from None
-    except ValueError:
+    except (TypeError, ValueError):  # NumPy's of a mask beside a value of several axes, and others
         room = index(target, key=key).shape
         raise RuntimeError(
             f"x[key] = value: a value of shape {tuple(getattr(value, 'shape', ()))} does not "
@@ -165,6 +165,26 @@ def chooses(part) -> bool:
 def raw_of(x):
     """The array of a Tensor; an array itself."""
     return x.raw if isinstance(x, Tensor) else x
+
+
+def check_tensors(name: str, *xs) -> None:
+    """Raise TypeError unless all of xs are tensors, or arrays."""
+    for x in xs:
+        if not hasattr(x, "ndim"):
+            raise TypeError(
+                f"{name}: takes tensors, got {' and '.join(type(x).__name__ for x in xs)}; "
+                "tg.tensor(...) makes one of a number, a list or an array"
+            )
+
+
+def whole_number(name: str, word: str, n) -> int:
+    """n, what `word` says, as Python's int.
+
+    Raises: TypeError for what is no whole number.
+    """
+    if not hasattr(n, "__index__"):
+        raise TypeError(f"{name}: {word} is a whole number, got {n!r}")
+    return operator.index(n)
 
 
 def raw_key(x, key, shape: tuple) -> tuple:

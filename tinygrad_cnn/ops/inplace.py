@@ -195,6 +195,8 @@ def augmented(name: str, call):
         interior = x.node is not None and x.node.gate is not None
         joins = x.node is None and STATE.recording and getattr(y, "node", None) is not None
         if interior or joins or not isinstance(y, (Tensor, float, int, np.generic)):
+            if isinstance(y, np.ndarray):
+                return assign(x, Tensor(y))
             return call.operator(x, y)  # NotImplemented for what is foreign
         return write(x, name, call, y)
 

@@ -6,7 +6,7 @@ import operator
 from ..gate import gate
 from ..kernels import xp
 from ..kernels.shapes import axis_of, joined_shape, whole_sizes
-from .indexing import getitem, index, raw_of
+from .indexing import getitem, index, raw_of, whole_number
 from .shape import reshape, unsqueeze
 
 # --- joining --------------------------------------------------------------------------------------
@@ -100,6 +100,8 @@ def vstack(tensors):
 
 # --- cutting --------------------------------------------------------------------------------------
 
+MOST_PIECES = 2**24  # more of them take many gigabytes, however little they hold
+
 
 def cuttable(name: str, x, dim: int) -> int:
     """The axis `dim` of x, which has axes.
@@ -109,6 +111,14 @@ def cuttable(name: str, x, dim: int) -> int:
     if not x.ndim:
         raise RuntimeError(f"{name}: a tensor of no axes cannot be cut")
     return axis_of(x.ndim, dim)
+
+
+def check_pieces(name: str, count: int, made: int) -> None:
+    """Raise RuntimeError if less than one piece is asked for, or too many will be made."""
+    if count < 1:
+        raise RuntimeError(f"{name}: needs at least 1 piece, got {count}")
+    if made > MOST_PIECES:
+        raise RuntimeError(f"{name}: makes {MOST_PIECES} pieces at most, got {count}")
 
 
 def cut(x, sizes: list, axis: int) -> tuple:
@@ -145,9 +155,9 @@ def chunk(x, chunks: int, dim: int = 0) -> tuple:
     Raises: RuntimeError for less than one piece, IndexError for an axis that is not there.
     """
     axis = cuttable("chunk", x, dim)
-    if chunks < 1:
-        raise RuntimeError(f"chunk: needs at least 1 piece, got {chunks}")
     length = x.shape[axis]
+    chunks = whole_number("chunk", "chunks", chunks)
+    check_pieces("chunk", chunks, min(chunks, length or chunks))
     return split(x, -(-length // chunks), axis) if length else cut(x, [0] * chunks, axis)
 
 
@@ -177,8 +187,7 @@ def tensor_split(x, indices_or_sections, dim: int = 0) -> tuple:
         ends = whole_sizes("tensor_split", cuts)
     else:
         (sections,) = whole_sizes("tensor_split", cuts)
-        if sections < 1:
-            raise RuntimeError(f"tensor_split: needs at least 1 piece, got {sections}")
+        check_pieces("tensor_split", sections, sections)
         small, larger = divmod(length, sections)
         ends = [i * small + min(i, larger) for i in range(1, sections)]
     lead = (slice(None),) * axis

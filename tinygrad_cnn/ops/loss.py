@@ -75,7 +75,8 @@ def class_shares(target, weight, *, classes, ignore_index, label_smoothing, redu
 
     That is the weight of the target's class there and 0 elsewhere; with label smoothing the share
     label_smoothing is spread over all classes. A target that is ignore_index, or no class at all,
-    counts nowhere. For a mean the shares are divided by the weights of all targets.
+    counts nowhere. For a mean the shares are divided by the weights of all targets; where nothing
+    counts they are 0 also then.
 
     Shape: target (N, *rest), weight (classes,) or None -> (N, classes, *rest).
     """
@@ -84,12 +85,15 @@ def class_shares(target, weight, *, classes, ignore_index, label_smoothing, redu
     if weight is not None:
         weight = weight.astype(like).reshape(-1, *[1] * (target.ndim - 1))
         shares = shares * weight
-    scale = div(1.0, shares.sum(1).sum(dtype="float64")).astype(like) if reduction == "mean" else 1
+    mean = reduction == "mean"
+    scale = div(1.0, shares.sum(1).sum(dtype="float64")).astype(like) if mean else None
+    counts = hot
     if label_smoothing:
-        spread = hot.any(1, keepdims=True).astype(like) * (label_smoothing / classes)
+        counts = hot.any(1, keepdims=True)
+        spread = counts.astype(like) * (label_smoothing / classes)
         spread = spread if weight is None else spread * weight
         shares = shares * (1.0 - label_smoothing) + spread
-    return shares * scale
+    return where(counts, shares * scale, 0.0) if mean else shares
 
 
 def weighted(y, weight, reduction: str):
@@ -119,6 +123,12 @@ def added_up(shares, costs, reduction: str):
     return losses.sum() * (math.nan if nothing else 1.0)
 
 
+def class_losses(shares, costs, reduction: str):
+    """added_up for targets that are classes; a mean is nan if none of them counts."""
+    z = added_up(shares, costs, reduction)
+    return where((shares != 0).any(), z, math.nan) if reduction == "mean" else z
+
+
 def surprise(x):
     """-log softmax(x) of every class."""
     c = centred(x, 1)
@@ -145,7 +155,7 @@ def cross_entropy(x, target, weight, *, ignore_index=-100, label_smoothing=0.0, 
     shares = class_shares(
         target, weight, x.shape[1], ignore_index, label_smoothing, reduction, x.dtype
     )
-    return added_up(shares, surprise(x), reduction)
+    return class_losses(shares, surprise(x), reduction)
 
 
 @composite
@@ -211,7 +221,7 @@ def nll(x, target, weight, *, ignore_index=-100, reduction="mean"):
     Rule: dx = -g times the weight at the target, else 0.
     """
     shares = class_shares(target, weight, x.shape[1], ignore_index, 0.0, reduction, x.dtype)
-    return added_up(shares, -x, reduction)
+    return class_losses(shares, -x, reduction)
 
 
 def nll_dx(g, target, weight, ignore_index: int, reduction: str, shape: tuple):

@@ -97,7 +97,7 @@ def fmod(x, y):
 
 @gate(
     autocast="float32",
-    x=lambda g, x, y: where(eq(y, 0.0), 0.0, g * (y * pow(x, y - 1.0))),
+    x=lambda g, x, y: g * (y * pow(x, where(eq(y, 0.0), 0.0, y - 1.0))),
     y=lambda g, z, x, y: where(logical_and(eq(x, 0.0), y >= 0), 0.0, g * (z * log(x))),
 )
 def pow(x, y):
@@ -117,8 +117,8 @@ def pow(x, y):
 
 @composite
 def square(x):
-    """x²."""
-    return x * x
+    """x²; of truth values as int64, as for any other power."""
+    return pow(x, 2) if holds_truth(x) else x * x
 
 
 @composite
@@ -195,8 +195,8 @@ def sqrt(x):
 
 @composite
 def rsqrt(x):
-    """1 / √x."""
-    return pow(x, -0.5)
+    """1 / √x: infinite at 0, with the zero's sign."""
+    return pow(sqrt(x), -1.0)  # x^-½ is inf at -0. and 0 at -inf; autocast has a dtype for powers
 
 
 @gate(autocast="float32", floats=True, x=lambda g, z: g * (z * math.log(2.0)))
@@ -358,16 +358,55 @@ def lerp(x, end, weight):
     return where(abs(weight) < 0.5, x + weight * way, end - way * (1.0 - weight))
 
 
-@composite
+@gate(
+    x=same,
+    tensor1=lambda g, tensor2, value: g * tensor2 * value,
+    tensor2=lambda g, tensor1, value: g * tensor1 * value,
+)
 def addcmul(x, tensor1, tensor2, *, value=1):
-    """x + value * tensor1 * tensor2."""
-    return x + tensor1 * tensor2 * value
+    """x + value * tensor1 * tensor2, all of it in the common dtype of the three.
+
+    Rule: dz/dx = 1, dz/dtensor1 = value tensor2, dz/dtensor2 = value tensor1.
+
+    Raises: RuntimeError for whole numbers times a value that is not whole.
+    """
+    check_factor("addcmul", "a value", value, x, tensor1, tensor2)
+    return added(x, mul(tensor1, tensor2), value)
 
 
-@composite
+@gate(
+    floats=True,
+    x=same,
+    tensor1=lambda g, tensor2, value: div(g * value, tensor2),
+    tensor2=lambda g, tensor1, tensor2, value: -div(g * value * tensor1, tensor2 * tensor2),
+)
 def addcdiv(x, tensor1, tensor2, *, value=1):
-    """x + value * tensor1 / tensor2."""
-    return x + div(tensor1, tensor2) * value
+    """x + value * tensor1 / tensor2, all of it in the common dtype of the three.
+
+    Rule: dz/dx = 1, dz/dtensor1 = value / tensor2, dz/dtensor2 = -value tensor1 / tensor2².
+    """
+    return added(x, div(tensor1, tensor2), value)
+
+
+def added(x, y, value):
+    """x + value y."""
+    return add(x, y if value == 1 else mul(y, value))
+
+
+def holds_truth(x):
+    """Whether x holds truth values."""
+    return hasattr(x, "dtype") and x.dtype.kind == "b"
+
+
+def is_whole(x):
+    """Whether x holds integers or truth values."""
+    return x.dtype.kind in "biu" if hasattr(x, "dtype") else type(x) in (int, bool)
+
+
+def check_factor(name, word, factor, *xs):
+    """Raise RuntimeError if xs hold whole numbers alone and their factor, `word`, is not whole."""
+    if type(factor) is float and all(map(is_whole, xs)):
+        raise RuntimeError(f"{name}: integers go with {word} that is an integer, got {factor}")
 
 
 # --- other names ----------------------------------------------------------------------------------

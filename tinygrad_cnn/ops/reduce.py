@@ -12,7 +12,7 @@ from ..gate import composite, flat, gate
 from ..kernels import xp
 from ..kernels.shapes import averaged, axes_of, axis_of, counted, kept_shape, reduced_axes
 from ..tensor import Tensor
-from .comparison import eq, isnan, ne
+from .comparison import eq, isnan, logical_or, ne
 from .indexing import getitem, take_along
 from .joining import join
 from .pointwise import abs, div, exp, log, maximum, minimum, pow, where
@@ -175,7 +175,7 @@ def norm(x, p="fro", dim=None, keepdim: bool = False, dtype=None):
         x = cast(x, dtype=averaged(x.dtype, dtype))
     if p in (2, None, "fro"):
         return euclidean_norm(x, dim, keepdim)
-    if isinstance(p, str):
+    if not isinstance(p, (int, float)):
         raise RuntimeError(f"norm: p is a number, ±inf or 'fro', got {p!r}")
     size = abs(x)
     if p == math.inf:
@@ -218,8 +218,10 @@ def cumsum(x, *, dim, dtype=None):
 
     Rule: every element gets the gradients of all sums it is part of.
     """
-    axis = axis_of(x.ndim, dim) if x.ndim else None
-    return x.cumsum(axis, dtype=dtype or counted(x.dtype)).reshape(x.shape)
+    axis = axis_of(x.ndim, dim)
+    kind = dtype or counted(x.dtype)
+    lanes = x if x.ndim else x.reshape(1)
+    return lanes.cumsum(axis, dtype=kind).reshape(x.shape)
 
 
 # --- products -------------------------------------------------------------------------------------
@@ -239,8 +241,8 @@ def prod(x, *, dim=None, keepdim=False, dtype=None):
     shape = kept_shape(x.shape, dim) if keepdim else tuple(x.shape[i] for i in rest)
     last = reshape(permute(x, (*rest, *axes)), (*(x.shape[i] for i in rest), n))
     last = cast(last, dtype=dtype or counted(x.dtype))
-    if n < 2:
-        return reshape(sum(last, -1) + (1 - n), shape)
+    if not n:
+        return reshape(cast(sum(last, -1) + 1, dtype=last.dtype), shape)
     while n > 1:
         half = n // 2
         product = getitem(last, (..., slice(half))) * getitem(last, (..., slice(half, 2 * half)))
@@ -274,31 +276,36 @@ def cumprod(x, *, dim, dtype=None):
 
 @gate(x=lambda g, z, x, dim: extreme_dx(g, z, x, dim=dim))
 def amax(x, *, dim=None, keepdim=False):
-    """The largest element over `dim`.
+    """The largest element over `dim`; nan wins.
 
-    Rule: the largest elements share the gradient evenly.
+    Rule: the largest elements share the gradient evenly; where nan wins, those that are nan.
 
     Raises: IndexError over an axis of no elements, RuntimeError if there are none at all.
+
+    Differs: where nan wins PyTorch's gradient is nan, but for max() and min() of all.
     """
     return x.max(filled_axes("amax", x.shape, dim), keepdims=keepdim)
 
 
 @gate(x=lambda g, z, x, dim: extreme_dx(g, z, x, dim=dim))
 def amin(x, *, dim=None, keepdim=False):
-    """The smallest element over `dim`.
+    """The smallest element over `dim`; nan wins.
 
-    Rule: the smallest elements share the gradient evenly.
+    Rule: the smallest elements share the gradient evenly; where nan wins, those that are nan.
 
     Raises: IndexError over an axis of no elements, RuntimeError if there are none at all.
+
+    Differs: where nan wins PyTorch's gradient is nan, but for max() and min() of all.
     """
     return x.min(filled_axes("amin", x.shape, dim), keepdims=keepdim)
 
 
 @composite
 def extreme_dx(g, z, x, *, dim):
-    """The gradient of amax and amin: shared evenly among the elements that equal z."""
+    """The gradient of amax and amin: shared evenly among the elements that equal z; nan is z."""
     shape = kept_shape(x.shape, dim)
-    chosen = where(eq(x, reshape(z, shape)), ones_like(x), 0.0)
+    chosen = logical_or(eq(x, reshape(z, shape)), isnan(x))
+    chosen = where(chosen, ones_like(x), 0.0)
     return chosen * div(reshape(g, shape), sum(chosen, dim, True))
 
 

@@ -12,7 +12,7 @@ from ..kernels.dtypes import finfo
 from ..random import Generator, default_generator
 from ..tensor import Tensor
 from .comparison import logical_and, logical_not
-from .create import INT, like, made, sizes_of, space_of
+from .create import INT, like, made, number_of, sizes_of, space_of
 from .inplace import check_write, put
 from .shape import common_shape
 
@@ -70,7 +70,7 @@ def randn(
 
 def check_bounds(name: str, low, high) -> None:
     """Raise RuntimeError unless there is a whole number from low up to, not including, high."""
-    if not low < high:
+    if not number_of(name, low) < number_of(name, high):
         raise RuntimeError(f"{name}: low is less than high, got {low} and {high}")
 
 
@@ -208,9 +208,11 @@ def multinomial(input, num_samples: int, replacement: bool = False, *, generator
 def filled(x: Tensor, name: str, z: Tensor) -> Tensor:
     """x, with z written into it: the in-place method `name`.
 
-    Raises: RuntimeError where x may not be written.
+    Raises: RuntimeError where x may not be written, or z has another shape.
     """
     check_write(x, name, ())
+    if z.shape != x.shape:
+        raise RuntimeError(f"{name}: a result of shape {z.shape} for a tensor of {x.shape}")
     return put(x, ..., z)
 
 
@@ -219,6 +221,7 @@ def uniform_(x, from_=0.0, to=1.0, *, generator=None):
 
     Raises: RuntimeError where from_ lies above to.
     """
+    from_, to = number_of("uniform_", from_), number_of("uniform_", to)
     if from_ > to:
         raise RuntimeError(f"uniform_: from_ lies below to, got {from_} and {to}")
     z = rand(size=x.shape, dtype=x.dtype, device=x.device, generator=generator)

@@ -9,7 +9,7 @@ from ..gate import flat, gate, same
 from ..graph import owner
 from ..kernels import np, transfer, xp
 from ..kernels.shapes import axes_of, axis_of, reshaping_error, whole_sizes
-from .indexing import index, raw_of
+from .indexing import check_tensors, index, raw_of
 
 # --- shape ----------------------------------------------------------------------------------------
 
@@ -33,7 +33,7 @@ def reshape(x, *, shape):
 
 @gate(x=lambda g, x_shape: sum_to(g, x_shape))
 def expand(x, *, shape):
-    """x repeated to `shape` by broadcasting; -1 keeps a size. A read-only view.
+    """x repeated to `shape` by broadcasting; -1 keeps a size. A view, read-only if x is repeated.
 
     Rule: the gradient is summed over what was repeated.
 
@@ -45,7 +45,8 @@ def expand(x, *, shape):
         pairs = enumerate(shape, -lead)
         full = [x.shape[i] if n == -1 and i >= 0 else n for i, n in pairs]
     try:
-        return xp(x).broadcast_to(x, full)
+        z = xp(x).broadcast_to(x, full)
+        return z if z.size != x.size else x.reshape(z.shape)
     except ValueError:
         raise RuntimeError(
             f"expand: shape {tuple(x.shape)} does not broadcast to {tuple(shape)}; sizes are "
@@ -190,13 +191,15 @@ def unflatten(x, dim: int, sizes):
     if not isinstance(sizes, (tuple, list)):
         raise TypeError(f"unflatten: sizes are a tuple of whole numbers, got {sizes!r}")
     size = x.shape[axis] if x.ndim else 1
-    known = math.prod(n for n in whole_sizes("unflatten", sizes) if n != -1)
-    fits = sizes and (size % known == 0 if -1 in sizes and known else size == known)
-    if not fits or not x.ndim:
+    sizes = whole_sizes("unflatten", sizes)
+    known = math.prod(n for n in sizes if n != -1)
+    fits = sizes and (known and size % known == 0 if -1 in sizes else size == known)
+    if not fits or not x.ndim or sizes.count(-1) > 1:
         raise RuntimeError(
             f"unflatten: axis {axis} of shape {tuple(x.shape)} cannot be made axes of the sizes "
-            f"{tuple(sizes)}, which must multiply up to its size"
+            f"{sizes}, which must multiply up to its size"
         )
+    sizes = tuple([size // known if n == -1 else n for n in sizes])  # as 0 elements leave it open
     return reshape(x, (*x.shape[:axis], *sizes, *x.shape[axis + 1 :]))
 
 
@@ -218,16 +221,19 @@ def view(x, *shape):
 
 def view_as(x, other):
     """x under the shape of `other`, on the same memory."""
+    check_tensors("view_as", x, other)
     return view(x, tuple(other.shape))
 
 
 def reshape_as(x, other):
     """x under the shape of `other`."""
+    check_tensors("reshape_as", x, other)
     return reshape(x, tuple(other.shape))
 
 
 def expand_as(x, other):
     """x repeated to the shape of `other`."""
+    check_tensors("expand_as", x, other)
     return expand(x, tuple(other.shape))
 
 
@@ -250,6 +256,7 @@ def common_shape(name: str, *shapes) -> tuple[int, ...]:
 
 def broadcast_tensors(*tensors) -> tuple:
     """The tensors, each repeated to the shape that all of them broadcast to."""
+    check_tensors("broadcast_tensors", *tensors)
     shape = common_shape("broadcast_tensors", *[x.shape for x in tensors])
     return tuple([expand(x, shape) for x in tensors])
 

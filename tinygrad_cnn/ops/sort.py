@@ -5,14 +5,17 @@ each element that was chosen gets its gradient. Sorting is stable, and nan count
 every number.
 """
 
+import math
+
 from ..gate import flat, gate
 from ..kernels import is_float, xp
 from ..kernels.shapes import axis_of, kept_shape
 from ..tensor import Tensor
 from .comparison import isnan, ne
-from .indexing import getitem, take_along
+from .create import number_of
+from .indexing import getitem, take_along, whole_number
 from .joining import cat, narrow, stack
-from .pointwise import where
+from .pointwise import lerp, where
 from .reduce import Selected, amin, chosen_along, extreme_dx
 from .shape import clone, reshape, squeeze
 
@@ -103,7 +106,7 @@ def median(x, dim=None, keepdim: bool = False):
 def median_of_all(x):
     """The lower median of all elements; nan of none, or if one is nan.
 
-    Rule: the elements that equal it share the gradient evenly.
+    Rule: the elements that equal it share the gradient evenly; where it is nan, those that are.
     """
     if x.size == 0 and x.dtype.kind != "f":
         raise RuntimeError(f"median: there is none of no whole numbers, got shape {x.shape}")
@@ -133,12 +136,12 @@ def argmedian(x, *, dim, keepdim=False):
     return chosen if keepdim else chosen.squeeze(axis)
 
 
-WEIGHTS = {  # how much of the upper of two neighbours, by the fraction of the way to it
-    "linear": lambda place: place % 1,
-    "lower": lambda place: 0.0,
-    "higher": lambda place: 1.0,
-    "nearest": lambda place: float(round(place) > place // 1),
-    "midpoint": lambda place: 0.5,
+PLACES = {  # where to look for a number, by the place that was asked for
+    "linear": float,
+    "lower": math.floor,
+    "higher": math.ceil,
+    "nearest": round,
+    "midpoint": lambda place: 0.5 * (math.floor(place) + math.ceil(place)),
 }
 
 
@@ -159,20 +162,20 @@ def quantile(x, q, dim: int | None = None, keepdim: bool = False, *, interpolati
         parts = [quantile(x, s, dim, keepdim, interpolation=interpolation) for s in q.tolist()]
         return stack(parts)
     share = q.item() if isinstance(q, Tensor) else q
-    if interpolation not in WEIGHTS:
+    if not isinstance(interpolation, str) or interpolation not in PLACES:
         raise RuntimeError(
-            f"quantile: interpolation is one of {list(WEIGHTS)}, got {interpolation!r}"
+            f"quantile: interpolation is one of {list(PLACES)}, got {interpolation!r}"
         )
-    if not 0 <= share <= 1:
+    if not 0 <= number_of("quantile", share) <= 1:
         raise RuntimeError(f"quantile: q is from 0 to 1, got {share}")
     if not is_float(x.dtype) or 0 in x.shape:
         raise RuntimeError(f"quantile: takes some floats, got shape {x.shape} of {x.dtype}")
     lanes = reshape(x, (-1,)) if dim is None or not x.ndim else x
     axis = axis_of(x.ndim, 0 if dim is None else dim)
     ordered = sort(lanes, axis).values
-    place = share * (lanes.shape[axis] - 1)
-    low, high, last = (narrow(ordered, axis, int(i), 1) for i in (place // 1, -(-place // 1), -1))
-    z = low + (high - low) * WEIGHTS[interpolation](place)
+    place = PLACES[interpolation](share * (lanes.shape[axis] - 1))
+    low, high, last = (narrow(ordered, axis, i, 1) for i in (int(place), math.ceil(place), -1))
+    z = low if isinstance(place, int) else lerp(low, high, place % 1)
     z = where(isnan(last), last, z)
     return reshape(z, kept_shape(x.shape, dim)) if keepdim else squeeze(z, axis)
 
@@ -234,6 +237,7 @@ def diff(x, n: int = 1, dim=-1, prepend=None, append=None):
 
     Raises: RuntimeError for a negative n or a tensor without axes.
     """
+    n = whole_number("diff", "n", n)
     if n < 0 or not x.ndim:
         raise RuntimeError(f"diff: takes n >= 0 and at least 1 axis, got {n}, shape {x.shape}")
     axis = axis_of(x.ndim, dim)

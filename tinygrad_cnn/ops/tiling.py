@@ -7,7 +7,7 @@ from ..gate import gate
 from ..kernels import np, xp
 from ..kernels.shapes import axis_of, whole_sizes
 from ..tensor import Tensor
-from .indexing import index, raw_of
+from .indexing import check_tensors, index, raw_of
 from .shape import expand, flatten, movedim, reshape, transpose, unsqueeze, varied
 
 # --- repeating ------------------------------------------------------------------------------------
@@ -43,9 +43,15 @@ def repeat_interleave(x, repeats=None, dim: int | None = None, *, output_size: i
 
     Without dim x counts as flat. Called with repeats alone it returns the place of each slice.
 
-    Raises: RuntimeError for repeats that are negative, or not as many as slices.
+    Raises: RuntimeError for repeats that are negative, not as many as slices, or alone of several
+    axes.
     """
     if repeats is None:
+        if x.ndim != 1:
+            raise RuntimeError(
+                "repeat_interleave: repeats alone are a tensor of one axis, got shape "
+                f"{tuple(x.shape)}"
+            )
         places = xp(raw_of(x)).arange(x.shape[0])
         return repeat_interleave(Tensor(places), x, 0)
     x, axis = (flatten(x), 0) if dim is None else (x, axis_of(x.ndim, dim))
@@ -97,6 +103,7 @@ def meshgrid(*tensors, indexing: str = "ij") -> tuple:
     tensors = varied(tensors)
     if indexing not in ("ij", "xy"):
         raise RuntimeError(f"meshgrid: indexing is 'ij' or 'xy', got {indexing!r}")
+    check_tensors("meshgrid", *tensors)
     if not tensors or any(x.ndim > 1 for x in tensors):
         shapes = [tuple(x.shape) for x in tensors]
         raise RuntimeError(f"meshgrid: takes tensors of one axis, got shapes {shapes}")

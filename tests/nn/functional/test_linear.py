@@ -52,7 +52,16 @@ def test_linear_is_torchs(torch, seed, lead, inputs, outputs):
         agree("PyTorch", t.grad.raw, u.grad.numpy(), ROUNDING)
 
 
-@pytest.mark.parametrize("shapes", [((2, 5), (3, 4)), ((), (3, 4)), ((2, 4), (4,))])
+@pytest.mark.parametrize(
+    "shapes", [((2, 3), (3,)), ((3,), (3,)), ((3,), (3,), ()), ((2, 1, 3), (3,))]
+)
+def test_a_weight_without_outputs_is_one_output(torch, shapes):
+    arrays = [np.asarray(a) for a in reals(0, *shapes)]
+    ours = [tg.tensor(a, requires_grad=True) for a in arrays]
+    compare(torch, ours, theirs_of(torch, *arrays), "linear")
+
+
+@pytest.mark.parametrize("shapes", [((2, 5), (3, 4)), ((), (3, 4)), ((2, 4), (3,))])
 def test_linear_says_what_was_given(shapes):
     first, second = (str(s).replace("(", r"\(").replace(")", r"\)") for s in shapes)
     with pytest.raises(RuntimeError, match=f"got shapes {first} and {second}"):

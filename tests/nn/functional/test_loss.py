@@ -145,6 +145,19 @@ def test_the_mean_of_nothing_is_nan():
         assert F.cross_entropy(empty, target, reduction="sum").item() == 0
 
 
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 2)])
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("cross_entropy", {}), ("cross_entropy", {"label_smoothing": 0.1}), ("nll_loss", {})],
+)
+def test_the_mean_of_nothing_has_a_gradient_of_zeros(name, settings, shape):
+    x = tg.zeros(*shape, requires_grad=True)
+    for create_graph in (False, True):
+        loss = getattr(F, name)(x, tg.full((shape[0], *shape[2:]), -100), **settings)
+        (g,) = tg.autograd.grad(loss, x, create_graph=create_graph)
+        assert not host(g).any()
+
+
 @pytest.mark.parametrize("target", [[1], [[0.0, 1.0]]])
 def test_large_logits_do_not_overflow(target):
     x = tg.tensor([[1e4, -1e4]], requires_grad=True)
@@ -224,6 +237,23 @@ def test_multi_margin_loss(torch, case, p, margin, reduction):
         x, target = x.reshape(*x.shape[:2], -1)[..., 0], target.reshape(len(x), -1)[:, 0]
     settings = {"p": p, "margin": margin, "weight": weight, "reduction": reduction}
     agree_with_torch(torch, "multi_margin_loss", [x, target], settings)
+
+
+KINKED = np.array([[1.0, 0.5, 0.0], [0.0, 0.5, -0.5]])
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs", "settings"),
+    [
+        ("multi_margin_loss", [KINKED, np.array([0, 1])], {"margin": 0.5}),
+        ("margin_ranking_loss", [KINKED, KINKED - 0.5, np.ones((2, 3))], {"margin": 0.5}),
+        ("hinge_embedding_loss", [KINKED, -np.ones((2, 3))], {"margin": 0.5}),
+        ("cosine_embedding_loss", [np.eye(2), np.eye(2)[[1, 0]], -np.ones(2)], {}),
+        ("triplet_margin_loss", [KINKED, KINKED, KINKED + [1, 0, 0]], {"p": 1, "eps": 0.0}),
+    ],
+)
+def test_margin_losses_at_their_kinks(torch, name, inputs, settings):
+    agree_with_torch(torch, name, inputs, {**settings, "reduction": "sum"})
 
 
 @st.composite

@@ -53,6 +53,13 @@ def test_borders_that_repeat_are_torchs(torch, shape, widths, mode):
     agree_with_torch(torch, x, widths, mode=mode)
 
 
+@pytest.mark.parametrize("mode", ["reflect", "replicate"])
+@pytest.mark.parametrize("widths", [(-5, 3), (3, -5), (-4, 4), (-6, 2), (-1, 4), (-3, -1)])
+def test_what_is_cut_off_may_still_be_repeated(torch, mode, widths):
+    (x,) = reals(0, (1, 5))
+    agree_with_torch(torch, x, widths, mode=mode)
+
+
 @given(
     st.integers(1, 3).flatmap(
         lambda rank: st.lists(st.tuples(*[st.integers(0, 3)] * 2), min_size=rank, max_size=rank)

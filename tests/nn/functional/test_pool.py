@@ -329,6 +329,21 @@ def test_whole_numbers_have_maxima():
     assert F.max_pool1d(x, 3, padding=1).tolist() == [[[-5]]]
 
 
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "bool"])
+def test_whole_numbers_have_no_averages_and_norms(dtype):
+    x = tg.ones(1, 1, 4, 4, dtype=dtype)
+    for pool in (
+        lambda: F.avg_pool1d(x[0], 2),
+        lambda: F.avg_pool2d(x, 2, divisor_override=1),
+        lambda: F.avg_pool3d(x, 2, padding=1),
+        lambda: F.adaptive_avg_pool2d(x, 2),
+        lambda: F.lp_pool2d(x, 2, 2),
+        lambda: F.lp_pool1d(x[0], math.inf, 2),
+    ):
+        with pytest.raises(RuntimeError, match=rf"of floats, got {dtype}"):
+            pool()
+
+
 @pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d"])
 @pytest.mark.parametrize(
     ("shape", "settings", "error", "words"),

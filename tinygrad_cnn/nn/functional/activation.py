@@ -4,7 +4,7 @@ Those that PyTorch does not compute for whole numbers refuse them. `inplace` is 
 sake and changes nothing: no gate writes into its inputs.
 """
 
-from ...ops import activation
+from ...ops import activation, create
 from ...ops.activation import floating
 from ...tensor import Tensor
 
@@ -85,6 +85,7 @@ def hardtanh(
 
     Differs: whole numbers become floats.
     """
+    min_val, max_val = (create.number_of("hardtanh", bound) for bound in (min_val, max_val))
     if min_val > max_val:
         raise ValueError(
             f"hardtanh: min_val lies below max_val, got min_val={min_val} and max_val={max_val}"

@@ -286,7 +286,12 @@ def conv_transpose3d(
 
 
 def linked(table: Table) -> list[tuple[int, int]]:
-    """The pairs (output map, input map) that `table` links, in this order."""
+    """The pairs (output map, input map) that `table` links, in this order.
+
+    Raises: TypeError for a table that is not made of rows.
+    """
+    if not isinstance(table, (list, tuple)) or not all(hasattr(row, "__len__") for row in table):
+        raise TypeError(f"partial_conv2d: a table is a list of rows, got {table!r}")
     maps = range(len(table[0]))
     return [(k, c) for k in maps for c, row in enumerate(table) if row[k] in ("X", 1)]
 

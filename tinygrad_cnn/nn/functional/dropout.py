@@ -13,6 +13,7 @@ from ...ops.dropout import check_probability as check_probability
 from ...ops.dropout import idle, thinned
 from ...random import Generator
 from ...tensor import Tensor
+from .window import check_tensors
 
 SELU_LIMIT = -SELU_ALPHA * SELU_SCALE  # what selu tends to
 
@@ -57,6 +58,7 @@ def dropped_channels(
 
     Raises: RuntimeError for an x of another number of axes.
     """
+    check_tensors(name, input=x)
     if x.ndim not in shapes:
         raise RuntimeError(
             f"{name}: expected an input of shape {' or '.join(shapes.values())}, got {x.shape}"

@@ -9,17 +9,21 @@ from .window import check_tensors
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """input · weightᵀ + bias.
 
-    Shape: input (*, in), weight (out, in), bias (out,) -> (*, out).
+    Shape: input (*, in), weight (out, in), bias (out,) -> (*, out); or weight (in,) and bias ()
+    -> (*).
 
     Raises: RuntimeError where shapes do not fit one another.
     """
     check_tensors("linear", input=input, weight=weight)
-    if weight.ndim != 2 or not input.ndim or input.shape[-1] != weight.shape[1]:
+    if weight.ndim not in (1, 2) or not input.ndim or input.shape[-1] != weight.shape[-1]:
         raise RuntimeError(
-            f"linear: expected an input (*, in) and a weight (out, in), got shapes {input.shape} "
-            f"and {weight.shape}"
+            "linear: expected an input (*, in) and a weight (out, in) or (in,), got shapes "
+            f"{input.shape} and {weight.shape}"
         )
     check_bias("linear", weight, bias)
+    if weight.ndim == 1:
+        z = contract.matmul(input, weight)
+        return z if bias is None else z + bias
     return contract.linear(input, weight, bias)
 
 
@@ -28,10 +32,11 @@ def check_bias(name: str, weight: Tensor, bias: Tensor | None) -> None:
     if bias is None:
         return
     check_tensors(name, bias=bias)
-    if bias.shape != weight.shape[:1]:
+    outputs = weight.shape[:1] if weight.ndim > 1 else ()
+    if bias.shape != outputs:
         raise RuntimeError(
-            f"{name}: a weight of shape {weight.shape} takes a bias of shape {weight.shape[:1]}, "
-            f"got {bias.shape}"
+            f"{name}: a weight of shape {weight.shape} takes a bias of shape {outputs}, got "
+            f"{bias.shape}"
         )
 
 

@@ -181,6 +181,8 @@ def multi_margin_loss(
 
     Shape: input (N, C) of scores, target (N,) of classes -> (), or (N,) with "none"; or (C,), ().
 
+    Rule: 0 for a class that is short by nothing, at the kink of max too.
+
     Raises: ValueError for a p but 1 and 2 or a weight that is no vector, RuntimeError for shapes
     that do not fit or a target that is no class (on the CPU).
 
@@ -206,7 +208,7 @@ def multi_margin_loss(
     scores = input if input.ndim == 2 else shape.unsqueeze(input, 0)
     hot = loss.one_hot(shape.reshape(target, (-1,)), classes, 1, "bool")
     right = reduce.sum(pointwise.where(hot, scores, 0.0), 1, True)
-    short = pointwise.clamp(scores - right + margin, min=0.0)
+    short = activation.relu(scores - right + margin)
     costs = pointwise.where(hot, 0.0, short if p == 1 else short * short)
     if weight is not None:
         costs = costs * reduce.sum(pointwise.where(hot, weight, 0.0), 1, True)

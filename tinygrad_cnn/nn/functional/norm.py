@@ -34,9 +34,10 @@ def check_shapes(name: str, shape: tuple[int, ...], **tensors: Tensor | None) ->
     Raises: RuntimeError for one of another shape.
     """
     for role, t in tensors.items():
-        if t is not None and t.shape != shape:
+        if t is not None and getattr(t, "shape", None) != shape:
             raise RuntimeError(
-                f"{name}: {role} should have the shape {shape} to fit the input, got {t.shape}"
+                f"{name}: {role} should have the shape {shape} to fit the input, got "
+                f"{getattr(t, 'shape', repr(t))}"
             )
 
 
@@ -230,6 +231,8 @@ def check_normalized_shape(
 
     Raises: TypeError for anything but a floating Tensor, RuntimeError for shapes that do not fit.
     """
+    if not isinstance(shape, (int, tuple, list)):
+        raise TypeError(f"{name}: normalized_shape is a tuple of whole numbers, got {shape!r}")
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     check_input(name, x, len(shape), f"(*, {', '.join(map(str, shape))})")
     if not shape or x.shape[-len(shape) :] != shape:

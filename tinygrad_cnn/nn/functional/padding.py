@@ -85,9 +85,14 @@ def continued(x: Tensor, ends: Ends, mode: str) -> Tensor:
     for axis, (before, after) in enumerate(ends, start=x.ndim - len(ends)):
         size = x.shape[axis]
         kept = size + min(before, 0) + min(after, 0)
-        least = 0 if mode == "circular" else 1
-        widest = {"reflect": size - 1, "replicate": math.inf, "circular": kept}[mode]
-        if max(before, after) > widest or kept < least:
+        widest = {"reflect": size - 1, "replicate": math.inf, "circular": max(kept, 0)}[mode]
+        left = kept if mode == "circular" else min(size, size + before + after) - 1
+        if left < 0:
+            raise RuntimeError(
+                f"pad: mode {mode!r} has nothing left to repeat of an axis of size {size}, got "
+                f"widths {(before, after)}"
+            )
+        if max(before, after) > widest:
             raise RuntimeError(
                 f"pad: mode {mode!r} has at most {widest} elements to repeat on an axis of size "
                 f"{size}, got widths {(before, after)}"

@@ -37,7 +37,10 @@ def pool_settings(
     """
     sizes = (kernel_size, stride, padding, dilation)
     sizes = [tuple(s) if isinstance(s, list) else s for s in sizes]
-    return dict(settled(name, x.shape, *sizes, ceil_mode))
+    try:
+        return dict(settled(name, x.shape, *sizes, ceil_mode))
+    except TypeError:  # also of what has no hash and is no size: without a memory it is told so
+        return settled.__wrapped__(name, x.shape, *sizes, ceil_mode)
 
 
 @functools.lru_cache(maxsize=1024, typed=True)
@@ -184,6 +187,14 @@ def divisors(
     return number, unequal
 
 
+def check_floats(name: str, x: Tensor) -> None:
+    """Raise RuntimeError for whole numbers, of which averages and norms are none."""
+    if not x.is_floating_point():
+        raise RuntimeError(
+            f"{name}: averages and norms are of floats, got {x.dtype}; call x.float() first"
+        )
+
+
 def averaged(
     rank: int,
     input: Tensor,
@@ -199,6 +210,7 @@ def averaged(
     if divisor == 0:
         raise RuntimeError(f"{name}: sums cannot be divided by divisor_override=0")
     x = batched(name, input, rank)
+    check_floats(name, x)
     settings = pool_settings(name, x, kernel_size, stride, padding, 1, ceil_mode)
     unequal = []
     if divisor is None:
@@ -244,8 +256,10 @@ def avg_pool2d(
 
     Shape: input (N, C, H, W) -> (N, C, P, Q), as conv2d; rounded up in ceil mode.
 
-    Raises: RuntimeError if no window fits, padding is more than half a window, or other settings
-    are out of range; TypeError for settings that are not whole.
+    Raises: RuntimeError if no window fits, padding is more than half a window, other settings are
+    out of range, or input holds whole numbers; TypeError for settings that are not whole.
+
+    Differs: PyTorch averages int64, rounded towards 0, but refuses other whole numbers.
     """
     return averaged(
         2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
@@ -280,8 +294,11 @@ def normed(
 ) -> Tensor:
     """lp_pool1d, lp_pool2d and lp_pool3d: `rank` axes of space."""
     name = f"lp_pool{rank}d"
+    if not isinstance(norm_type, (int, float)):
+        raise TypeError(f"{name}: norm_type is a number, got {norm_type!r}")
     if norm_type == 0:
         raise ZeroDivisionError(f"{name}: norm_type is an exponent other than 0, got {norm_type}")
+    check_floats(name, batched(name, input, rank))
     if abs(norm_type) == math.inf:
         sign = math.copysign(1.0, norm_type)
         settings = (kernel_size, stride, 0, 1, ceil_mode, False)
