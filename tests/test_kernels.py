@@ -45,13 +45,19 @@ FLOATS = st.one_of(st.floats(), st.sampled_from(SPECIAL + [-x for x in SPECIAL])
 EITHER_ZERO = {"maximum", "minimum", "relu", "elu", "clamp_min", "clamp_max"}
 
 
-def same_number(name: str, found: float | bool, want: float | bool) -> bool:
-    """Whether two numbers are one, up to rounding; nan is nan, and zeros have signs."""
+# Here 1 - z² is rounded as numbers near 1 are, or not at all where it is fused to one operation.
+CANCELLING = {"tanh_dx"}
+
+
+def same_number(name: str, found: float | bool, want: float | bool, first: float) -> bool:
+    """Whether two numbers are one, up to rounding; nan is nan, and zeros have signs. first: the
+    first operand."""
     if want == 0 and name in EITHER_ZERO:
         return found == 0
     if math.isnan(want) or math.isinf(want) or want == 0:
         return str(float(found)) == str(float(want))
-    return abs(found - want) <= ULPS * abs(want)
+    size = max(abs(want), abs(first)) if name in CANCELLING else abs(want)
+    return abs(found - want) <= ULPS * size
 
 
 def is_pole_of_c99(name: str, numbers: list[float]) -> bool:
@@ -74,7 +80,7 @@ def test_scalar_kernels_follow_ieee_as_numpy_does(name, data):
         with np.errstate(all="ignore"):
             want = record.kernel(np.ndarray)(*arrays, **case.settings)
         assert isinstance(found, float | bool)
-        assert same_number(name, found, want.item()), (
+        assert same_number(name, found, want.item(), numbers[0]), (
             f"{name}{tuple(numbers)}: {found}, NumPy {want}"
         )
 

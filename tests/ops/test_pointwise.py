@@ -197,6 +197,14 @@ def test_rounded_quotients(mode, torch):
     assert tg.tensor(large).div(1, rounding_mode="trunc").tolist() == large.tolist()
 
 
+@pytest.mark.parametrize("numbers", [(1.0, 2.0), (1, 2.0), (1, 2), (True, False)])
+def test_numbers_among_themselves_are_of_the_default_dtype(torch, numbers):
+    mine = where(tg.tensor([True, False]), *numbers)
+    theirs = torch.where(torch.tensor([True, False]), *numbers)
+    assert str(mine.dtype) == str(theirs.dtype).removeprefix("torch.")
+    assert mine.tolist() == theirs.tolist()
+
+
 def test_a_condition_alone_tells_where_it_holds(torch):
     for condition in ([[1.0, 0.0], [0.0, 2.0]], [True, False], True):
         mine, theirs = where(tg.tensor(condition)), torch.where(torch.tensor(condition))

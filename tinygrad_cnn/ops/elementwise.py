@@ -4,6 +4,7 @@ They go by the names of gates that have no options, which the operators and the 
 """
 
 from ..gate import flat
+from ..kernels import get_default_dtype, is_float
 from ..kernels.dtypes import check_numbers
 from . import pointwise
 from .comparison import eq, floor_divide, isfinite, isnan, logical_and, logical_or, rint, trunc
@@ -11,6 +12,7 @@ from .create import number_of, settled
 from .gathering import nonzero
 from .indexing import check_tensors, whole_number
 from .pointwise import check_factor, is_whole
+from .shape import cast
 
 
 def scaled(name, y, alpha):
@@ -90,7 +92,10 @@ def where(condition, x=None, y=None):
         return nonzero(condition, as_tuple=True)
     if x is None or y is None:
         raise TypeError("where: takes a condition alone, or with both x and y; got one of these")
-    return pointwise.where(condition, x, y)
+    z = pointwise.where(condition, x, y)
+    if isinstance(x, (int, float)) and isinstance(y, (int, float)) and hasattr(z, "dtype"):
+        return cast(z, dtype=get_default_dtype()) if is_float(z.dtype) else z  # not NumPy's
+    return z
 
 
 def masked_fill(x, mask, value):
