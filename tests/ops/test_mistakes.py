@@ -12,7 +12,7 @@ LARGE = 10**20
 # what is called, the error, words in it
 MISTAKES = [
     (lambda x, i: tg.elu(x, alpha="a"), TypeError, r"elu: .* got x float32 .*, alpha 'a'"),
-    (lambda x, i: tg.elu(x, alpha=x[0]), TypeError, "elu: a setting is a number, not a tensor"),
+    (lambda x, i: tg.elu(x, alpha=x[0]), TypeError, "elu: .*got x float32|elu: a setting is"),
     (lambda x, i: tg.celu(x, "a"), TypeError, "celu: .* got x float32 of shape .*, alpha 'a'"),
     (lambda x, i: F.leaky_relu(x, "a"), TypeError, "leaky_relu: .* negative_slope 'a'"),
     (lambda x, i: F.hardtanh(x, [1]), TypeError, r"hardtanh takes real numbers, got \[1\]"),

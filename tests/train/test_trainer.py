@@ -77,6 +77,7 @@ class Thaw(Callback):
             next(iter(trainer.model.children())).requires_grad_(True)
 
 
+@pytest.mark.host("the double records steps in tests/test_double_streams.py alone")
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("callbacks", [(), (Thaw,)], ids=["", "thawed"])
 def test_recorded_steps_end_at_the_same_weights(new_trainer, optimizer, callbacks):
