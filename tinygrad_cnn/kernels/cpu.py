@@ -35,9 +35,8 @@ LARGE = 4096
 SOFTMAX = ("softmax", "softmax_dx", "log_softmax", "log_softmax_dx")
 REDUCTIONS = ("sum", "mean", "sum_to")  # whose bodies call no gate
 SUMS = (*REDUCTIONS, "bias_dx")
-LEAST = (
-    dict.fromkeys(SOFTMAX, LARGE) | dict.fromkeys(SUMS, 32768) | {"bias_dx": 512, "affine": LARGE}
-)
+LEAST = dict.fromkeys(SOFTMAX, LARGE) | dict.fromkeys(SUMS, 32768) | {"bias_dx": 512}
+LEAST |= dict.fromkeys(AFFINE, 65536)  # on fewer it is not worth waiting for the compiler
 # Of float16: computed in float32 and rounded.
 WIDENED = (*PRODUCTS, *SUMS, *WINDOWS, *LAYER_NORM, *SOFTMAX)
 WIDENED += ("cumsum", "euclidean_norm", "logsumexp")
