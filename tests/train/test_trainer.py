@@ -133,6 +133,12 @@ def test_ctrl_c_waits_for_the_end_of_the_step(new_trainer):
     assert trainer.whole
 
 
+def test_a_list_of_batches_will_do(new_trainer):
+    trainer = new_trainer()
+    trainer.train_loader = list(trainer.train_loader)
+    assert len(trainer.fit(2)) == 2
+
+
 def test_a_callback_needs_not_hear_everything(new_trainer):
     class Deaf:
         pass

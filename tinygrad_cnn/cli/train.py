@@ -84,8 +84,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--record",
         action=argparse.BooleanOptionalAction,
-        help="record a step and replay it: the same numbers, for small networks in less than half "
-        "the time, with more memory (default: for networks as small as LeNet-5, on the CPU)",
+        help="record a step and replay it: the same numbers, for small networks in a third to two "
+        "thirds of the time, with more memory (default: for networks as small as LeNet-5, on the "
+        "CPU)",
     )
     parser.add_argument(
         "--output",

@@ -97,7 +97,7 @@ def alone(address, words, items):
 
 
 def begin_pool() -> None:
-    """Have Numba start the threads of its pool, which wait for work for some 50 us before they
+    """Have Numba start the threads of its pool, which wait for work for some 80 us before they
     sleep.
 
     GNU's OpenMP lets them look for it for milliseconds. Where another program computes, or a second

@@ -197,14 +197,16 @@ class Trainer:
 
     def mark(self) -> None:
         """Remember this place, to which `go_back` goes."""
-        self.marked = (self.train_loader.state_dict(), default_generator.get_state())
+        place = getattr(self.train_loader, "state_dict", dict)()  # a list of batches has none
+        self.marked = (place, default_generator.get_state())
 
     def go_back(self) -> None:
         """Stand where the last mark was set, if an epoch was left within."""
         if self.tally is not None:
             self.tally.stop()
             position, drawn = self.marked
-            self.train_loader.load_state_dict(position)
+            if position:
+                self.train_loader.load_state_dict(position)
             default_generator.set_state(drawn)
 
     def watch_plateau(self) -> None:
